@@ -1,0 +1,30 @@
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: install demo test check trials clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,spark,dev]'
+	touch $@
+
+demo: install    ## real data, trained, compared, reported
+	$(BIN)/endcap demo
+
+test: install    ## the tests, in minutes
+	$(BIN)/python -m pytest
+
+check: install   ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+trials: install  ## long random trials: kills, fuzzing
+	$(BIN)/python -m pytest -m trials --timeout 3600
+
+clean:
+	rm -rf .venv demo runs

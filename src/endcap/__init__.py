@@ -1,0 +1,1 @@
+"""Endcap: a deep-learning recommender for shops."""

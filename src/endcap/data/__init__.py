@@ -1,0 +1,1 @@
+"""From raw files to histories: sources, tables, cleaning, splits. Knows no models."""
