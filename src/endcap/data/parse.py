@@ -1,0 +1,101 @@
+"""A source's values as ours: ids, numbers and times from text or native types, each with what is wrong with it.
+
+Everything is a column expression: nothing is computed here. `Parsed.fault` is null where the value is fine.
+"""
+
+from dataclasses import dataclass
+
+from endcap.data.backend import Backend, Column
+
+EARLIEST = 631_152_000.0
+"""1990-01-01: shops had no logs before it, so an earlier time is an error of the clock or of the unit."""
+
+UNITS = ("none", "seconds", "milliseconds", "microseconds", "nanoseconds", "text", "timestamps")
+"""How times can be written; `Parsed.unit` is a place in this list."""
+
+_SHOWN = 200  # characters of a wrong value that a problem quotes
+FIELD, FAULT = "\x1e", "\x1f"  # separate the parts of one fault, and the faults of one row
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A column's values, null where they cannot be used, and the faults as text."""
+
+    value: Column
+    fault: Column
+    unit: Column | None = None
+
+
+def fault(backend: Backend, name: str, value: Column, problem: Column) -> Column:
+    """`name`, the wrong value and the problem in one text; null where the problem is null."""
+    F = backend.F  # noqa: N806
+    shown = F.translate(F.substring(F.coalesce(value.cast("string"), F.lit("")), 1, _SHOWN), FIELD + FAULT, "  ")
+    return F.when(problem.isNotNull(), F.concat(F.lit(name + FIELD), shown, F.lit(FIELD), problem))
+
+
+def identifier(backend: Backend, name: str) -> Parsed:
+    """An id exactly as given, as text; blank ones are null."""
+    F = backend.F  # noqa: N806
+    text = F.col(name).cast("string")
+    blank = text.isNull() | (F.trim(text) == "")
+    value = F.when(~blank, text)
+    return Parsed(value, fault(backend, name, text, F.when(blank, F.lit(f"no {name}; row left out"))))
+
+
+def number(backend: Backend, name: str, kind: str, *, least: float | None = None) -> Parsed:
+    """A real number, null where it is not finite or below `least`; `kind` is the column's type."""
+    F = backend.F  # noqa: N806
+    given = F.col(name)
+    text = kind == "string"
+    parsed = F.expr(f"TRY_CAST(`{name}` AS DOUBLE)") if text else given.cast("double")
+    problem = F.when(F.isnan(parsed), F.lit("not a number; value left empty"))
+    problem = problem.when(F.abs(parsed) == _infinity(backend), F.lit("infinite; value left empty"))
+    if least is not None:
+        problem = problem.when(parsed < least, F.lit(f"below {least:g}; value left empty"))
+    if text:
+        missing = parsed.isNull() & given.isNotNull() & (F.trim(given) != "")
+        problem = problem.when(missing, F.lit("not a number; value left empty"))
+    return Parsed(F.when(problem.isNull(), parsed), fault(backend, name, given, problem))
+
+
+def time(backend: Backend, kind: str, *, now: float, optional: Column) -> Parsed:
+    """Seconds since 1970 of the column `time`, whose type is `kind`.
+
+    The unit of a number is told by its size: seconds reach 10¹¹ in the year 5138, milliseconds had passed it in 1973.
+    `optional` says which rows may be without a time.
+    """
+    F = backend.F  # noqa: N806
+    given = F.col("time")
+    number = F.expr("TRY_CAST(`time` AS DOUBLE)") if kind == "string" else given.cast("double")
+    if kind.startswith(("timestamp", "date")):
+        seconds, unit = F.unix_micros(given.cast("timestamp")) / 1e6, F.lit(UNITS.index("timestamps"))
+    else:
+        size = F.abs(number)
+        seconds = F.when(size < 1e11, number).when(size < 1e14, number / 1e3).when(size < 1e17, number / 1e6)
+        seconds = seconds.when(size >= 1e17, number / 1e9)
+        unit = F.when(size < 1e11, F.lit(1)).when(size < 1e14, F.lit(2)).when(size < 1e17, F.lit(3))
+        unit = unit.when(size >= 1e17, F.lit(4))
+        if kind == "string":
+            stamp = F.unix_micros(F.expr("TRY_CAST(TRIM(`time`) AS TIMESTAMP)")) / 1e6
+            seconds = F.coalesce(seconds, stamp)
+            unit = unit.when(given.isNotNull(), F.lit(UNITS.index("text")))
+    empty = given.isNull() if kind != "string" else given.isNull() | (F.trim(given) == "")
+    problem = F.when(empty, F.when(~optional, F.lit("no time; row left out")))
+    problem = problem.when(seconds.isNull() | F.isnan(seconds), F.lit("not a time; row left out"))
+    problem = problem.when(seconds < 0, F.lit("negative time; row left out"))
+    problem = problem.when(seconds < EARLIEST, F.lit("time before 1990; row left out"))
+    problem = problem.when(seconds > now, F.lit("time in the future; row left out"))
+    value = F.when((seconds >= EARLIEST) & (seconds <= now), seconds)
+    return Parsed(value, fault(backend, "time", given, problem), F.when(value.isNotNull(), unit).otherwise(F.lit(0)))
+
+
+def choice(backend: Backend, name: str, allowed: tuple[str, ...]) -> Parsed:
+    """One of a few words, or nothing."""
+    F = backend.F  # noqa: N806
+    given = F.col(name).cast("string")
+    wrong = F.when(~given.isin(list(allowed)), F.lit(f"expected {', '.join(allowed)}; row left out"))
+    return Parsed(F.when(wrong.isNull(), given), fault(backend, name, given, wrong))
+
+
+def _infinity(backend: Backend) -> Column:
+    return backend.F.lit("Infinity").cast("double")
