@@ -1,0 +1,27 @@
+"""Models: the one place where they are named. A new model is one file and one line here."""
+
+from endcap.models.base import ClosedForm, Network, Recommender, Traits
+from endcap.models.ease import Ease, EaseConfig
+from endcap.models.popular import Popular, PopularConfig
+from endcap.models.recurrent import Recurrent, RecurrentConfig
+from endcap.models.transformer import Transformer, TransformerConfig
+from endcap.models.transitions import Transitions, TransitionsConfig
+
+ModelConfig = PopularConfig | TransitionsConfig | EaseConfig | RecurrentConfig | TransformerConfig
+
+__all__ = ["ClosedForm", "ModelConfig", "Network", "Recommender", "Traits", "build"]
+
+
+def build(config: ModelConfig, traits: Traits) -> Recommender:
+    """A model with fresh weights. Seed before: they are drawn here."""
+    match config:
+        case PopularConfig():
+            return Popular(config, traits)
+        case TransitionsConfig():
+            return Transitions(config, traits)
+        case EaseConfig():
+            return Ease(config, traits)
+        case RecurrentConfig():
+            return Recurrent(config, traits)
+        case TransformerConfig():
+            return Transformer(config, traits)

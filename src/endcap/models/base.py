@@ -1,0 +1,80 @@
+"""The three interfaces: Recommender, ClosedForm, Network."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from endcap.data.batch import Batch
+from endcap.data.interactions import Histories, Interactions
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a model must know of the training data before it is built; part of the artifact."""
+
+    n_items: int
+    kinds: tuple[int, ...]  # the kinds of event that occur, as places in KINDS from 1
+    timed: bool
+    valued: tuple[bool, bool, bool]  # whether any rating, price, quantity is given
+
+    @classmethod
+    def of(cls, train: Interactions) -> Self:
+        """The traits of a training log."""
+        given = (~np.isnan(train.values)).any(axis=0) if len(train.items) else np.zeros(3, bool)
+        return cls(
+            n_items=train.n_items,
+            kinds=tuple(int(kind) for kind in np.unique(train.kinds)),
+            timed=train.times is not None,
+            valued=(bool(given[0]), bool(given[1]), bool(given[2])),
+        )
+
+
+class Recommender(nn.Module, ABC):
+    """Scores every item for a history. `state_dict()` is the whole model, counting models included."""
+
+    history: int
+    """How many latest events of a history it looks at."""
+
+    @abstractmethod
+    def score(self, batch: Batch) -> Tensor:
+        """(batch, n_items + 1) the higher the likelier next; column 0 (padding) means nothing."""
+
+
+class ClosedForm(Recommender):
+    """A model that is counted or solved, not trained by gradients."""
+
+    grid: Mapping[str, Sequence[float]] = {}
+    """Fields of the model's config that validation chooses, each with the values to try (see training.choose)."""
+
+    @abstractmethod
+    def fit(self, train: Interactions) -> Self:
+        """Fits the buffers to the training log."""
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Tensor], prefix: str, *args: object) -> None:
+        """Buffers made empty take the size they are loaded with: how many pairs were counted is known after the fit."""
+        for name, buffer in list(self.named_buffers(recurse=False)):
+            found = state_dict.get(prefix + name)
+            if found is not None and not buffer.numel() and found.dim() == buffer.dim():
+                self.register_buffer(name, buffer.new_empty(found.shape))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class Network(Recommender):
+    """A model trained by gradients: a vector per position, a vector per item, their product the score."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> Tensor:
+        """(tokens, dim) for each position the vector that answers its question."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """A scalar: how badly the targets are predicted, averaged over the positions that have one."""
+
+    @abstractmethod
+    def observe(self, train: Histories) -> None:
+        """Takes the statistics of the training part (item counts, mean and spread of quantities) into buffers."""

@@ -1,0 +1,131 @@
+"""SASRec (arXiv 1808.09781), the causal self-attention recommender, in its present form.
+
+Departures: pre-norm blocks, a learned bias by distance in place of absolute positions, softmax
+cross-entropy over the catalogue in place of one negative (arXiv 2309.07602), a cosine head, and
+packed histories: only the attention itself works on small rectangles of similar length.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from endcap.models.base import Traits
+from endcap.models.losses import LossConfig
+from endcap.models.sequence import SequenceNetwork
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Causal self-attention over the latest `history` events."""
+
+    name: Literal["transformer"] = "transformer"
+    dim: int = 64
+    layers: int = 2
+    heads: int = 1
+    dropout: float = 0.4
+    history: int = 50
+    loss: LossConfig = field(default_factory=LossConfig)
+
+
+class Transformer(SequenceNetwork):
+    """A causal transformer over the history."""
+
+    def __init__(self, config: TransformerConfig, traits: Traits) -> None:
+        super().__init__(config, traits, AttentionEncoder(config))
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """Histories of similar length side by side, for attention alone; places past an end repeat a token."""
+
+    places: Tensor  # (rows, length) which token stands where
+    inside: Tensor  # (rows, length) bool: not past the end of its history
+
+
+def rectangles(offsets: Tensor) -> list[Rectangle]:
+    """Histories grouped by length (1-4, 5-8, 9-16, ...), so that little is computed past their ends."""
+    lengths = offsets.diff()
+    group = (lengths.clamp(min=4) - 1).log2().floor()
+    result = []
+    for value in group.unique():
+        rows = torch.nonzero((group == value) & (lengths > 0)).squeeze(1)
+        if not len(rows):
+            continue
+        steps = torch.arange(int(lengths[rows].max()))
+        inside = steps < lengths[rows].unsqueeze(1)
+        places = offsets[:-1][rows].unsqueeze(1) + torch.minimum(steps, lengths[rows].unsqueeze(1) - 1)
+        result.append(Rectangle(places, inside))
+    return result
+
+
+class AttentionEncoder(nn.Module):
+    """Blocks of attention and feed-forward, over packed tokens."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.dim)
+
+    def forward(self, events: Tensor, offsets: Tensor) -> Tensor:
+        """events: (tokens, dim), offsets: (batch + 1,) -> (tokens, dim)"""
+        groups = rectangles(offsets)
+        for block in self.blocks:
+            events = block(events, groups)
+        return self.norm(events)
+
+
+class Block(nn.Module):
+    """x + attention(norm x), then x + feed-forward(norm x)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        dim = config.dim
+        self.attention = Attention(config)
+        self.forward_net = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * dim, dim)
+        )
+        self.norm = nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, events: Tensor, groups: list[Rectangle]) -> Tensor:
+        """(tokens, dim) -> (tokens, dim)"""
+        events = events + self.dropout(self.attention(self.norm(events), groups))
+        return events + self.dropout(self.forward_net(events))
+
+
+class Attention(nn.Module):
+    """Causal multi-head attention with a learned bias by distance (T5, arXiv 1910.10683, one bias per distance)."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.inward = nn.Linear(config.dim, 3 * config.dim)
+        self.outward = nn.Linear(config.dim, config.dim)
+        self.distance = nn.Parameter(torch.zeros(config.heads, config.history))
+
+    def forward(self, events: Tensor, groups: list[Rectangle]) -> Tensor:
+        """(tokens, dim) -> (tokens, dim)"""
+        qkv = self.inward(events)  # (tokens, 3 * dim)
+        places, mixed = [], []
+        for group in groups:
+            rows, length = group.places.shape
+            q, k, v = F.embedding(group.places, qkv).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            out = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=self._bias(length), dropout_p=self.dropout if self.training else 0.0
+            )  # (rows, heads, length, dim / heads)
+            mixed.append(out.transpose(1, 2).reshape(rows, length, -1)[group.inside])
+            places.append(group.places[group.inside])
+        if not groups:
+            return events
+        return self.outward(torch.empty_like(events).index_copy(0, torch.cat(places), torch.cat(mixed)))
+
+    def _bias(self, length: int) -> Tensor:
+        """(heads, length, length): the bias by distance to the past, -inf to the future."""
+        steps = torch.arange(length)
+        distance = steps.unsqueeze(1) - steps  # (length, length), how far back
+        bias = self.distance[:, distance.clamp(0, self.distance.shape[1] - 1)]
+        return bias.masked_fill(distance < 0, -torch.inf)

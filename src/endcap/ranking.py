@@ -1,0 +1,90 @@
+"""From scores to a ranking: the one path for evaluation and serving."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from endcap.data.batch import ask
+from endcap.data.interactions import Histories
+from endcap.data.vocabulary import Floats, Ints
+from endcap.models.base import Recommender
+
+CHUNK = 512
+"""Histories scored at a time: 512 x 12,000 scores stay near the processor (25 MB)."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best items of each history, best first."""
+
+    items: Ints  # (batch, k); 0 where fewer than k items may be shown
+    scores: np.ndarray  # (batch, k) float32; -inf where items is 0
+
+
+@torch.inference_mode()
+def scores(
+    model: Recommender,
+    histories: Histories,
+    goals: Ints,
+    asked: Floats | None = None,
+    *,
+    repeat: bool = False,
+    allowed: Tensor | None = None,
+) -> Tensor:
+    """(histories, n_items + 1) scores; -inf for index 0, for what must not be shown, and unless `repeat`, for seen items.
+
+    Seen means anywhere in the history, also before the window that the model looks at.
+    allowed: (n_items + 1,) bool.
+    """
+    result = model.score(ask(histories, goals, asked, last=model.history))
+    result[:, 0] = -torch.inf
+    if allowed is not None:
+        result[:, ~allowed] = -torch.inf
+    if not repeat:
+        result[torch.from_numpy(histories.owners), torch.from_numpy(histories.items)] = -torch.inf
+    return result
+
+
+def top(scored: Tensor, k: int) -> Ranking:
+    """The k best columns of each row; equal scores in the order of their index, as the metrics count them."""
+    k = min(k, scored.shape[1] - 1)
+    best, items = scored.topk(k, dim=1)
+    # topk breaks ties at random: rows with a tie at the edge or within are sorted stably instead.
+    tied = (scored >= best[:, -1:]).sum(1) > k
+    tied |= (best[:, 1:] == best[:, :-1]).any(1)
+    if tied.any():
+        stable = scored[tied].sort(dim=1, descending=True, stable=True)
+        best[tied], items[tied] = stable.values[:, :k], stable.indices[:, :k]
+    items[best == -torch.inf] = 0
+    return Ranking(items=items.numpy(), scores=best.numpy())
+
+
+def recommend(
+    model: Recommender,
+    histories: Histories,
+    k: int,
+    *,
+    goals: Ints,
+    asked: Floats | None = None,
+    repeat: bool = False,
+    allowed: Tensor | None = None,
+) -> Ranking:
+    """The k best items for each history; see `scores` for what is left out."""
+    parts = []
+    for start in range(0, len(histories), CHUNK):
+        chosen = np.arange(start, min(start + CHUNK, len(histories)))
+        part = scores(
+            model,
+            histories.take(chosen),
+            goals[chosen],
+            None if asked is None else asked[chosen],
+            repeat=repeat,
+            allowed=allowed,
+        )
+        parts.append(top(part, k))
+    return Ranking(
+        items=np.concatenate([part.items for part in parts]) if parts else np.zeros((0, k), np.int64),
+        scores=np.concatenate([part.scores for part in parts]) if parts else np.zeros((0, k), np.float32),
+    )

@@ -1,0 +1,290 @@
+"""The one loop: fits any model to a training log and chooses on validation."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from endcap.data.interactions import Interactions
+from endcap.data.questions import Questions
+from endcap.data.split import Queries
+from endcap.evaluation import evaluate
+from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits, build
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How networks are trained. Counting models use `seed` and `valid_queries` alone."""
+
+    epochs: int = 60  # at most; validation may stop earlier
+    patience: int = 5  # epochs without a better validation metric; 0 trains all epochs
+    metric: str = "ndcg@10"  # what validation maximises
+    valid_queries: int = 5_000  # a random sample of the validation questions; 0: all
+    batch_tokens: int = 2_048  # events a step
+    share: float = 1.0  # of the windows an epoch looks at, for very long logs
+    goal_share: float = 0.5  # of the questions that ask for [data] goal, where there is one
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup: int = 100  # steps
+    weight_decay: float = 0.01
+    momentum: float = 0.9  # of sgd
+    clip: float = 5.0  # largest norm of the gradient; 0: never clipped
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch did."""
+
+    epoch: int
+    loss: float
+    metric: float  # on validation
+    seconds: float
+    events_per_second: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model, and how it came about."""
+
+    model: Recommender
+    config: ModelConfig  # with the values that validation chose
+    epochs: list[Epoch]
+    best_epoch: int  # 0 for counting models
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the model is for: which kind of event, which reviews count, whether seen items may be shown."""
+
+    goal: str | None = None
+    min_rating: float | None = None
+    repeat: bool = False
+
+
+def fit(
+    config: ModelConfig,
+    train: Interactions,
+    valid: Queries | None,
+    training: TrainConfig,
+    task: Task,
+    *,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Fitted:
+    """Builds a model and fits it to `train`.
+
+    With `valid`, validation chooses: the open parameters of a counting model, the epoch of a network.
+    Without, the config is taken as it is and all its epochs are trained: the `refit` protocol.
+    With `checkpoint` (a folder), every epoch is saved there, and a run that was killed goes on from the
+    last one to the same result.
+    """
+    started = time.perf_counter()
+    traits = Traits.of(train)
+    sample = None if valid is None else _sample(valid, training)
+    torch.manual_seed(training.seed)
+    model = build(config, traits)
+    if isinstance(model, ClosedForm):
+        if sample is not None:
+            config = choose(config, train, sample, training, task)
+            model = build(config, traits)
+        assert isinstance(model, ClosedForm)
+        model.fit(train)
+        return Fitted(model.eval(), config, [], 0, time.perf_counter() - started)
+    assert isinstance(model, Network)
+    model.observe(train)
+    epochs, best = _train(model, train, sample, training, task, checkpoint, on_epoch)
+    return Fitted(model.eval(), config, epochs, best, time.perf_counter() - started)
+
+
+def choose(
+    config: ModelConfig, train: Interactions, valid: Queries, training: TrainConfig, task: Task
+) -> ModelConfig:
+    """Coordinate search over the grid of a counting model: one field at a time, the best kept."""
+
+    def value(candidate: ModelConfig) -> float:
+        model = build(candidate, Traits.of(train))
+        assert isinstance(model, ClosedForm)
+        return float(evaluate(model.fit(train), valid, repeat=task.repeat).metric(training.metric).mean())
+
+    model = build(config, Traits.of(train))
+    assert isinstance(model, ClosedForm)
+    best = value(config) if model.grid else 0.0
+    for name, values in model.grid.items():
+        for candidate in (replace(config, **{name: each}) for each in values):
+            if candidate != config and (found := value(candidate)) > best:
+                config, best = candidate, found
+    return config
+
+
+def _sample(valid: Queries, training: TrainConfig) -> Queries:
+    """A random sample: users are not in random order in real logs, so never the first ones."""
+    if not 0 < training.valid_queries < len(valid):
+        return valid
+    chosen = np.random.default_rng(training.seed).choice(len(valid), training.valid_queries, replace=False)
+    return valid.take(np.sort(chosen))
+
+
+def _train(
+    model: Network,
+    train: Interactions,
+    valid: Queries | None,
+    training: TrainConfig,
+    task: Task,
+    checkpoint: Path | None,
+    on_epoch: Callable[[Epoch], None],
+) -> tuple[list[Epoch], int]:
+    questions = Questions.of(train, task.goal, task.min_rating)
+    optimizer = _optimizer(model, training)
+    state = _State(epochs=[], steps=0, best=-math.inf, best_epoch=0, weights=_copy(model))
+    if checkpoint is not None:
+        state = _resume(checkpoint, model, optimizer) or state
+        for epoch in state.epochs:
+            on_epoch(epoch)
+    total = training.epochs * max(1, len(train.items) // training.batch_tokens)
+    for number in range(len(state.epochs) + 1, training.epochs + 1):
+        if valid is not None and training.patience and number - state.best_epoch > training.patience:
+            break
+        started = time.perf_counter()
+        # One generator per epoch, so that a resumed run draws what an uninterrupted one would have drawn.
+        random = np.random.default_rng((training.seed, number))
+        torch.manual_seed(int(random.integers(2**62)))
+        losses, weights, events = 0.0, 0, 0
+        model.train()
+        for batch in questions.batches(
+            random,
+            history=model.history,
+            tokens=training.batch_tokens,
+            goal_share=training.goal_share,
+            share=training.share,
+        ):
+            assert batch.targets is not None
+            asked = int((batch.targets > 0).sum())
+            if not asked:
+                continue
+            for group in optimizer.param_groups:
+                group["lr"] = training.learning_rate * _pace(training, state.steps, total)
+            loss = model.loss(batch)
+            optimizer.zero_grad()
+            loss.backward()
+            if training.clip:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)
+            optimizer.step()
+            state.steps += 1
+            losses, weights, events = losses + loss.item() * asked, weights + asked, events + len(batch.items)
+        seconds = time.perf_counter() - started
+        model.eval()
+        metric = (
+            math.nan
+            if valid is None
+            else float(evaluate(model, valid, repeat=task.repeat).metric(training.metric).mean())
+        )
+        rate = training.learning_rate * _pace(training, state.steps, total)
+        epoch = Epoch(number, losses / max(weights, 1), metric, seconds, events / seconds, rate)
+        state.epochs.append(epoch)
+        if valid is None or metric > state.best:
+            state.best, state.best_epoch, state.weights = metric, number, _copy(model)
+        if checkpoint is not None:
+            _save(checkpoint, model, optimizer, state)
+        on_epoch(epoch)
+    model.load_state_dict(state.weights)
+    return state.epochs, state.best_epoch
+
+
+def _optimizer(model: Network, training: TrainConfig) -> torch.optim.Optimizer:
+    parameters = [
+        {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": training.weight_decay},
+        {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},  # biases, norms, the scale
+    ]
+    match training.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr=training.learning_rate, betas=(0.9, 0.98), fused=True)
+        case "adam":
+            return torch.optim.Adam(parameters, lr=training.learning_rate, betas=(0.9, 0.98), fused=True)
+        case "sgd":
+            return torch.optim.SGD(parameters, lr=training.learning_rate, momentum=training.momentum)
+
+
+def _pace(training: TrainConfig, step: int, total: int) -> float:
+    """The share of the learning rate at a step: a linear start, then the schedule down to a tenth... or not."""
+    start = min(1.0, (step + 1) / max(1, training.warmup))
+    done = min(1.0, step / max(1, total))
+    match training.schedule:
+        case "constant":
+            return start
+        case "cosine":
+            return start * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+        case "linear":
+            return start * (1 - 0.95 * done)
+
+
+@dataclass
+class _State:
+    """Where the loop stands: what a checkpoint holds besides the weights and the optimizer."""
+
+    epochs: list[Epoch]
+    steps: int
+    best: float
+    best_epoch: int
+    weights: dict[str, Tensor]  # of the best epoch
+
+
+def _copy(model: Network) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _save(folder: Path, model: Network, optimizer: torch.optim.Optimizer, state: _State) -> None:
+    """One file, replaced at once: a kill at any moment leaves the old or the new one whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {f"model/{name}": tensor for name, tensor in _copy(model).items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in state.weights.items()}
+    for index, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(slot) for name, slot in slots.items() if slot is not None}
+    facts = {
+        "epochs": [asdict(epoch) for epoch in state.epochs],
+        "steps": state.steps,
+        "best": state.best,
+        "best_epoch": state.best_epoch,
+    }
+    temporary = folder / "checkpoint.tmp"
+    safetensors.torch.save_file(
+        {name: tensor.contiguous().clone() for name, tensor in tensors.items()},
+        temporary,
+        metadata={"state": json.dumps(facts)},
+    )
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(folder / "checkpoint.safetensors")
+
+
+def _resume(folder: Path, model: Network, optimizer: torch.optim.Optimizer) -> _State | None:
+    path = folder / "checkpoint.safetensors"
+    if not path.exists():
+        return None
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+    with safetensors.safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["state"])
+        for key in file.keys():  # noqa: SIM118 (safe_open is no mapping)
+            part, name = key.split("/", 1)
+            parts[part][name] = file.get_tensor(key)
+    model.load_state_dict(parts["model"])
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in parts["optimizer"].items():
+        index, slot = name.split("/")
+        slots.setdefault(int(index), {})[slot] = tensor
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    return _State(
+        [Epoch(**epoch) for epoch in facts["epochs"]], facts["steps"], facts["best"], facts["best_epoch"], parts["best"]
+    )
