@@ -41,8 +41,8 @@ class Backend:
         if self.connection is None:
             return frame.cache()
         name = f"step_{next(_table_numbers)}"
-        # Not a TEMP table: SQLFrame looks names up in the main catalogue only.
-        self.connection.execute(f"CREATE TABLE {name} AS {frame.sql(dialect='duckdb', pretty=False)}")
+        # Not a TEMP table: SQLFrame looks names up in the main catalogue only. Not optimised: DuckDB does it better.
+        self.connection.execute(f"CREATE TABLE {name} AS {frame.sql(dialect='duckdb', pretty=False, optimize=False)}")
         made = self.session.table(name)
         self._tables[name] = made
         return made
@@ -57,11 +57,14 @@ class Backend:
             self.connection.execute(f"DROP TABLE {name}")
 
     def key(self, *columns: Column | str) -> Column:
-        """A 64-bit hash of the columns, to group by instead of wide strings.
+        """A hash of the columns as a bigint, to group by instead of wide strings.
 
-        Two of n different values share a key with probability n²/2⁶⁵: 10⁻⁵ for 20 million.
+        Two of n different values share a key with probability n²/2⁶⁴: 2·10⁻⁵ for 20 million.
         """
-        return self.F.hash(*columns) if self.connection is not None else self.F.xxhash64(*columns)
+        if self.connection is None:
+            return self.F.xxhash64(*columns)
+        # DuckDB's hash is unsigned, a type that Spark's dialect has no name for: half of it fits a bigint.
+        return self.F.shiftright(self.F.hash(*columns), 1).cast("bigint")
 
     def rows(self, frame: DataFrame) -> list[dict[str, Any]]:
         """The rows of a small frame as dictionaries; NaN stays NaN."""

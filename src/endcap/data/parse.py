@@ -3,6 +3,7 @@
 Everything is a column expression: nothing is computed here. `Parsed.fault` is null where the value is fine.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from endcap.data.backend import Backend, Column
@@ -11,7 +12,10 @@ EARLIEST = 631_152_000.0
 """1990-01-01: shops had no logs before it, so an earlier time is an error of the clock or of the unit."""
 
 UNITS = ("none", "seconds", "milliseconds", "microseconds", "nanoseconds", "text", "timestamps")
-"""How times can be written; `Parsed.unit` is a place in this list."""
+"""How times can be written; `unit` is a place in this list."""
+
+NUMBERS = {"rating": None, "price": 0.0, "quantity": 0.0, "rating_count": 0.0}
+"""Columns of real numbers and the least value of each."""
 
 _SHOWN = 200  # characters of a wrong value that a problem quotes
 FIELD, FAULT = "\x1e", "\x1f"  # separate the parts of one fault, and the faults of one row
@@ -23,7 +27,6 @@ class Parsed:
 
     value: Column
     fault: Column
-    unit: Column | None = None
 
 
 def fault(backend: Backend, name: str, value: Column, problem: Column) -> Column:
@@ -42,43 +45,39 @@ def identifier(backend: Backend, name: str) -> Parsed:
     return Parsed(value, fault(backend, name, text, F.when(blank, F.lit(f"no {name}; row left out"))))
 
 
-def number(backend: Backend, name: str, kind: str, *, least: float | None = None) -> Parsed:
-    """A real number, null where it is not finite or below `least`; `kind` is the column's type."""
+def casts(backend: Backend, types: Mapping[str, str]) -> list[Column]:
+    """`NAME_number` for every column of numbers, and `seconds` and `unit` for `time`: a first select.
+
+    The second refers to them by name. Written out in place they would be repeated a hundred times over.
+    """
     F = backend.F  # noqa: N806
-    given = F.col(name)
-    text = kind == "string"
-    parsed = F.expr(f"TRY_CAST(`{name}` AS DOUBLE)") if text else given.cast("double")
+    made = [_number(backend, name, types[name]).alias(f"{name}_number") for name in NUMBERS if name in types]
+    if "time" in types:
+        seconds, unit = _seconds(backend, types["time"])
+        made += [seconds.alias("seconds"), unit.alias("unit")]
+    else:
+        made.append(F.lit(0).alias("unit"))
+    return made
+
+
+def number(backend: Backend, name: str, kind: str) -> Parsed:
+    """A real number, null where it is not finite or below its least value; `kind` is the column's type."""
+    F = backend.F  # noqa: N806
+    given, parsed, least = F.col(name), F.col(f"{name}_number"), NUMBERS[name]
     problem = F.when(F.isnan(parsed), F.lit("not a number; value left empty"))
-    problem = problem.when(F.abs(parsed) == _infinity(backend), F.lit("infinite; value left empty"))
+    problem = problem.when(F.abs(parsed) == F.lit("Infinity").cast("double"), F.lit("infinite; value left empty"))
     if least is not None:
         problem = problem.when(parsed < least, F.lit(f"below {least:g}; value left empty"))
-    if text:
+    if kind == "string":
         missing = parsed.isNull() & given.isNotNull() & (F.trim(given) != "")
         problem = problem.when(missing, F.lit("not a number; value left empty"))
     return Parsed(F.when(problem.isNull(), parsed), fault(backend, name, given, problem))
 
 
 def time(backend: Backend, kind: str, *, now: float, optional: Column) -> Parsed:
-    """Seconds since 1970 of the column `time`, whose type is `kind`.
-
-    The unit of a number is told by its size: seconds reach 10¹¹ in the year 5138, milliseconds had passed it in 1973.
-    `optional` says which rows may be without a time.
-    """
+    """Seconds since 1970 of the column `time`, whose type is `kind`; `optional` says which rows may be without."""
     F = backend.F  # noqa: N806
-    given = F.col("time")
-    number = F.expr("TRY_CAST(`time` AS DOUBLE)") if kind == "string" else given.cast("double")
-    if kind.startswith(("timestamp", "date")):
-        seconds, unit = F.unix_micros(given.cast("timestamp")) / 1e6, F.lit(UNITS.index("timestamps"))
-    else:
-        size = F.abs(number)
-        seconds = F.when(size < 1e11, number).when(size < 1e14, number / 1e3).when(size < 1e17, number / 1e6)
-        seconds = seconds.when(size >= 1e17, number / 1e9)
-        unit = F.when(size < 1e11, F.lit(1)).when(size < 1e14, F.lit(2)).when(size < 1e17, F.lit(3))
-        unit = unit.when(size >= 1e17, F.lit(4))
-        if kind == "string":
-            stamp = F.unix_micros(F.expr("TRY_CAST(TRIM(`time`) AS TIMESTAMP)")) / 1e6
-            seconds = F.coalesce(seconds, stamp)
-            unit = unit.when(given.isNotNull(), F.lit(UNITS.index("text")))
+    given, seconds = F.col("time"), F.col("seconds")
     empty = given.isNull() if kind != "string" else given.isNull() | (F.trim(given) == "")
     problem = F.when(empty, F.when(~optional, F.lit("no time; row left out")))
     problem = problem.when(seconds.isNull() | F.isnan(seconds), F.lit("not a time; row left out"))
@@ -86,10 +85,10 @@ def time(backend: Backend, kind: str, *, now: float, optional: Column) -> Parsed
     problem = problem.when(seconds < EARLIEST, F.lit("time before 1990; row left out"))
     problem = problem.when(seconds > now, F.lit("time in the future; row left out"))
     value = F.when((seconds >= EARLIEST) & (seconds <= now), seconds)
-    return Parsed(value, fault(backend, "time", given, problem), F.when(value.isNotNull(), unit).otherwise(F.lit(0)))
+    return Parsed(value, fault(backend, "time", given, problem))
 
 
-def choice(backend: Backend, name: str, allowed: tuple[str, ...]) -> Parsed:
+def choice(backend: Backend, name: str, allowed: Sequence[str]) -> Parsed:
     """One of a few words, or nothing."""
     F = backend.F  # noqa: N806
     given = F.col(name).cast("string")
@@ -97,5 +96,27 @@ def choice(backend: Backend, name: str, allowed: tuple[str, ...]) -> Parsed:
     return Parsed(F.when(wrong.isNull(), given), fault(backend, name, given, wrong))
 
 
-def _infinity(backend: Backend) -> Column:
-    return backend.F.lit("Infinity").cast("double")
+def _number(backend: Backend, name: str, kind: str) -> Column:
+    F = backend.F  # noqa: N806
+    return F.expr(f"TRY_CAST({name} AS DOUBLE)") if kind == "string" else F.col(name).cast("double")
+
+
+def _seconds(backend: Backend, kind: str) -> tuple[Column, Column]:
+    """Seconds and the unit they were written in, told by their size.
+
+    Seconds reach 10¹¹ in the year 5138, milliseconds had passed it in 1973.
+    """
+    F = backend.F  # noqa: N806
+    given = F.col("time")
+    if kind.startswith(("timestamp", "date")):
+        return F.unix_micros(given.cast("timestamp")) / 1e6, F.lit(UNITS.index("timestamps"))
+    number = _number(backend, "time", kind)
+    size = F.abs(number)
+    seconds = F.when(size < 1e11, number).when(size < 1e14, number / 1e3).when(size < 1e17, number / 1e6)
+    seconds = seconds.when(size >= 1e17, number / 1e9)
+    unit = F.when(size < 1e11, F.lit(1)).when(size < 1e14, F.lit(2)).when(size < 1e17, F.lit(3))
+    unit = unit.when(size >= 1e17, F.lit(4))
+    if kind == "string":
+        seconds = F.coalesce(seconds, F.unix_micros(F.expr("TRY_CAST(TRIM(time) AS TIMESTAMP)")) / 1e6)
+        unit = unit.when(given.isNotNull(), F.lit(UNITS.index("text")))
+    return seconds, unit

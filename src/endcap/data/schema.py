@@ -12,7 +12,7 @@
 | rating   | double, null  | as given                                                                     |
 | price    | double, null  | of one piece                                                                 |
 | quantity | double, null  | pieces                                                                       |
-| part     | string, null  | `train`, `history` (only the context of a test question) or `test`, where the source has its own split |
+| part     | string, null  | `train`, `history` (context of a test question) or `test`, where a source has a split |
 """
 
 from collections.abc import Mapping, Sequence
@@ -99,9 +99,9 @@ def validate(
     columns += [
         F.concat_ws(parse.FAULT, *[column.fault for column in parsed.values()]).alias("faults"),
         usable.alias("usable"),
-        (parsed["time"].unit if "time" in parsed else F.lit(0)).alias("unit"),
+        F.when(usable, F.col("unit")).otherwise(F.lit(0)).alias("unit"),
     ]
-    table = backend.materialise(raw.select(*columns))
+    table = backend.materialise(raw.select("*", *parse.casts(backend, types)).select(*columns))
 
     groups = table.groupBy(*(["unit", "kind"] if "kind" in types else ["unit"])).agg(F.count("*").alias("n"))
     counts = backend.rows(groups.limit(_MOST_KINDS + 1))
@@ -148,21 +148,20 @@ def validate_items(backend: Backend, raw: DataFrame) -> ValidatedItems:
     if "row" not in types:
         raw = raw.select(F.row_number().over(backend.Window.orderBy(F.lit(1))).alias("row"), *raw.columns)
     parsed = {"item_id": parse.identifier(backend, "item_id")}
-    for name, least in {"price": 0.0, "rating": None, "rating_count": 0.0}.items():
-        if name in types:
-            parsed[name] = parse.number(backend, name, types[name], least=least)
+    numbers = ("price", "rating", "rating_count")
+    parsed |= {name: parse.number(backend, name, types[name]) for name in numbers if name in types}
     place = F.row_number().over(backend.Window.partitionBy("item_id").orderBy("row"))
     others = [name for name in types if name not in (*ITEM_COLUMNS, "row")]
     columns = [
         parsed[name].value.alias(name) if name in parsed
         else F.col(name).cast("string").alias(name) if name in types
-        else F.lit(None).cast("double" if name in ("price", "rating", "rating_count") else "string").alias(name)
+        else F.lit(None).cast("double" if name in numbers else "string").alias(name)
         for name in ITEM_COLUMNS
     ]  # fmt: skip
     faults = F.concat_ws(parse.FAULT, *[column.fault for column in parsed.values()]).alias("faults")
-    table = raw.select(
-        F.col("row").cast("bigint").alias("row"), *columns, *[F.col(f"`{name}`") for name in others], faults
-    )
+    casts = parse.casts(backend, {name: types[name] for name in numbers if name in types})
+    kept = [F.col(f"`{name}`") for name in others]
+    table = raw.select("*", *casts).select(F.col("row").cast("bigint").alias("row"), *columns, *kept, faults)
     table = table.withColumn("place", place)
     if table.isEmpty():
         raise InputError("the catalogue has no rows (an empty table, or a header alone); expected one row per item")
@@ -173,8 +172,7 @@ def validate_items(backend: Backend, raw: DataFrame) -> ValidatedItems:
         F.lit("item_id was there before; row left out").alias("problem"),
     )
     items = table.filter((F.col("place") == 1) & F.col("item_id").isNotNull())
-    items = items.select(*ITEM_COLUMNS, *[F.col(f"`{name}`") for name in others])
-    return ValidatedItems(items, _problems(backend, table).unionByName(repeated))
+    return ValidatedItems(items.select(*ITEM_COLUMNS, *kept), _problems(backend, table).unionByName(repeated))
 
 
 def _types(frame: DataFrame) -> dict[str, str]:
@@ -203,9 +201,9 @@ def _parse(backend: Backend, types: Mapping[str, str], now: float) -> dict[str, 
             F.coalesce(F.col("part").isin(["test", "history"]), F.lit(False)) if "part" in types else F.lit(False)
         )
         parsed["time"] = parse.time(backend, types["time"], now=now, optional=optional)
-    for name, least in {"rating": None, "price": 0.0, "quantity": 0.0}.items():
-        if name in types:
-            parsed[name] = parse.number(backend, name, types[name], least=least)
+    parsed |= {
+        name: parse.number(backend, name, types[name]) for name in ("rating", "price", "quantity") if name in types
+    }
     if "part" in types:
         parsed["part"] = parse.choice(backend, "part", PARTS)
     return parsed
@@ -223,9 +221,9 @@ def _kind(backend: Backend, known: Mapping[str, str]) -> tuple[Column, Column]:
     """Our kind for the column `kind`, and whether it has none."""
     F = backend.F  # noqa: N806
     wrong = F.col("kind").isNull() | ~F.col("kind").isin(sorted(known))
-    if not known:
+    if not known:  # every row is left out
         return F.col("kind"), F.lit(True)
-    kind: Any = F
+    kind: Any = F  # F.when(...) and column.when(...) alike
     for ours in dict.fromkeys(known.values()):
         kind = kind.when(F.col("kind").isin([name for name, its in known.items() if its == ours]), F.lit(ours))
     return kind, wrong

@@ -1,0 +1,151 @@
+"""Cleaning: each a named step with counts, each can be switched off.
+
+Rows first (clocks, copies), before the split; then users and items of the training part (bots, rare ones), after it:
+what happened later must not decide what is trained on, and no test row is ever taken out for being rare.
+"""
+
+from dataclasses import dataclass, field
+
+from endcap.data.backend import Backend, DataFrame
+from endcap.data.bots import BotRule, suspects
+from endcap.data.repeats import Repeats, repeats
+from endcap.data.schema import EVENT_COLUMNS
+
+
+@dataclass(frozen=True)
+class CleanConfig:
+    """Which steps are taken, and how far they go."""
+
+    duplicates: bool = True
+    near_duplicates_seconds: float = 1.0  # a reload or a double click; 0: off. Purchases: two lines of a basket are two
+    earliest: float | None = None  # seconds since 1970; events before it are left out
+    latest: float | None = None
+    bots: bool = True
+    bot_rule: BotRule = field(default_factory=BotRule)
+    min_user_events: int = 0  # k-core, counted in training events
+    min_item_events: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did, for the report."""
+
+    name: str
+    before: int
+    after: int
+    about: str
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """The events that are left, and how they came to be."""
+
+    events: DataFrame  # EVENT_COLUMNS
+    steps: tuple[Step, ...]
+
+
+def clean_rows(backend: Backend, events: DataFrame, config: CleanConfig, found: Repeats | None = None) -> Cleaned:
+    """Leaves out events outside the clocks, exact copies and near copies.
+
+    `found` are the repeats of exactly these events, where they were looked for before.
+    """
+    F = backend.F  # noqa: N806
+    steps: list[Step] = []
+    if config.earliest is not None or config.latest is not None:
+        outside = F.lit(False)
+        if config.earliest is not None:
+            outside = outside | (F.col("time") < config.earliest)
+        if config.latest is not None:
+            outside = outside | (F.col("time") > config.latest)
+        before = events.count()
+        events, found = events.filter(~F.coalesce(outside, F.lit(False))), None
+        steps.append(Step("clocks", before, events.count(), "events outside the time that was asked for"))
+    if not config.duplicates and not config.near_duplicates_seconds:
+        return Cleaned(events, tuple(steps))
+    if events.filter(F.col("time").isNotNull()).limit(1).isEmpty():
+        n = events.count()
+        about = "skipped: without times a copy cannot be told from a second visit"
+        return Cleaned(events, (*steps, Step("duplicates", n, n, about)))
+    found = found or repeats(backend, events)
+    near = ~F.col("copy") & (F.col("gap") <= config.near_duplicates_seconds) & (F.col("kind") != "purchase")
+    near = F.coalesce(near, F.lit(False))
+    counts = backend.one(
+        found.rows.agg(
+            F.count(F.when(F.col("copy"), 1)).alias("copies"),
+            F.count(F.when(near, 1)).alias("near"),
+        )
+    )
+    gone, left = F.lit(False), found.events
+    if config.duplicates:
+        gone = gone | F.col("copy")
+        left -= counts["copies"]
+        steps.append(Step("duplicates", found.events, left, "exact copies of another event; the first is kept"))
+    if config.near_duplicates_seconds:
+        gone = gone | near
+        seconds = config.near_duplicates_seconds
+        about = f"same user, item and kind within {seconds:g} s of the one before (not purchases)"
+        steps.append(Step("near duplicates", left, left - counts["near"], about))
+        left -= counts["near"]
+    if left < found.events:
+        pair = backend.key("user_id", "item_id", "kind").alias("pair")
+        alone = events.select(*EVENT_COLUMNS, pair).join(found.groups, on="pair", how="left_anti")
+        events = alone.select(*EVENT_COLUMNS).unionByName(found.rows.filter(~gone).select(*EVENT_COLUMNS))
+        events = backend.materialise(events)
+    return Cleaned(events, tuple(steps))
+
+
+def clean_training(backend: Backend, events: DataFrame, config: CleanConfig) -> Cleaned:
+    """Takes bots out wholly, and training events of rare users and items; looks at rows of part `train` alone."""
+    steps: list[Step] = []
+    if config.bots:
+        events, step = _without_bots(backend, events, config.bot_rule)
+        steps.append(step)
+    if config.min_user_events > 1 or config.min_item_events > 1:
+        events, step = _core(backend, events, config.min_user_events, config.min_item_events)
+        steps.append(step)
+    return Cleaned(events, tuple(steps))
+
+
+def _without_bots(backend: Backend, events: DataFrame, rule: BotRule) -> tuple[DataFrame, Step]:
+    F = backend.F  # noqa: N806
+    bots = backend.materialise(suspects(backend, events.filter(F.col("part") == "train"), rule).select("user_id"))
+    n_bots, before = bots.count(), events.count()
+    about = f"{n_bots:,} users with over {rule.per_hour:,} moments in an hour or {rule.per_day:,} in a day of training"
+    if not n_bots:
+        return events, Step("bots", before, before, about)
+    after = before - events.join(bots, on="user_id", how="left_semi").count()
+    return events.join(bots, on="user_id", how="left_anti"), Step("bots", before, after, about)
+
+
+def _core(backend: Backend, events: DataFrame, user_events: int, item_events: int) -> tuple[DataFrame, Step]:
+    """The largest training part in which every user has `user_events` and every item `item_events` training events."""
+    F = backend.F  # noqa: N806
+    user, item = backend.key("user_id").alias("user"), backend.key("item_id").alias("item")
+    is_train = F.col("part") == "train"
+    core = backend.materialise(events.filter(is_train).select(user, item))
+    before = left = core.count()
+    rounds = 0
+    while True:
+        kept = core
+        for name, least in (("user", user_events), ("item", item_events)):
+            enough = core.groupBy(name).agg(F.count("*").alias("n")).filter(F.col("n") >= least).select(name)
+            kept = kept.join(enough, on=name, how="left_semi")
+        kept = backend.materialise(kept)
+        backend.release(core)
+        core, last, left = kept, left, kept.count()
+        rounds += 1
+        if left == last:
+            break
+    about = (
+        f"training events of users with under {user_events} or items with under {item_events} of them, "
+        f"{rounds} rounds; test events stay"
+    )
+    step = Step("rare", before, left, about)
+    if left == before:
+        backend.release(core)
+        return events, step
+    keyed = events.filter(is_train).select("*", user, item)
+    for name in ("user", "item"):
+        keyed = keyed.join(backend.materialise(core.select(name).distinct()), on=name, how="left_semi")
+    backend.release(core)
+    return keyed.select(*EVENT_COLUMNS).unionByName(events.filter(~is_train).select(*EVENT_COLUMNS)), step
