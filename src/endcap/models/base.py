@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from endcap.data.batch import Batch
@@ -25,12 +24,12 @@ class Traits:
     @classmethod
     def of(cls, train: Interactions) -> Self:
         """The traits of a training log."""
-        given = (~np.isnan(train.values)).any(axis=0) if len(train.items) else np.zeros(3, bool)
+        given = [bool((~np.isnan(train.values[:, column])).any()) for column in range(3)]
         return cls(
             n_items=train.n_items,
             kinds=tuple(int(kind) for kind in np.unique(train.kinds)),
             timed=train.times is not None,
-            valued=(bool(given[0]), bool(given[1]), bool(given[2])),
+            valued=(given[0], given[1], given[2]),
         )
 
 

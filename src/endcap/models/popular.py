@@ -1,5 +1,6 @@
 """Popularity that forgets: events counted with an exponential half-life, for each kind of question."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -32,7 +33,7 @@ class PopularConfig:
 class Popular(ClosedForm):
     """The same row for every history; `counts[0]` answers when the asked kind never occurred."""
 
-    grid = {"half_life": (0.0, 3.0, 14.0, 60.0, 240.0)}
+    grid: Mapping[str, Sequence[float]] = {"half_life": (0.0, 3.0, 14.0, 60.0, 240.0)}
     history = 1
     counts: Tensor  # (kinds + 1, n_items + 1)
 

@@ -1,9 +1,10 @@
 """Item-to-item transition counts, decayed by distance and scaled by popularity.
 
-After Sarwar et al. 2001 (item-based neighbours) and the sequential rules of Ludewig and Jannach 2018 (arXiv 1803.09587),
-with pairs counted in both directions, and both sides scaled by their totals.
+After the sequential rules of Ludewig and Jannach 2018 (arXiv 1803.09587), with pairs counted in both directions
+and scaled by the totals of both sides.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from endcap.data.batch import Batch
 from endcap.data.interactions import Interactions, spans, steps
+from endcap.data.schema import KINDS
 from endcap.data.vocabulary import Ints
 from endcap.models.base import ClosedForm, Traits
 from endcap.models.popular import ASKABLE, goals, prior
@@ -22,6 +24,8 @@ PAIRS = 4_000_000
 """Pairs counted at a time: some 300 MB while they are sorted."""
 ENTRIES = 60_000_000
 """Above this many different pairs (700 MB) the rarest are forgotten while counting."""
+NEGLIGIBLE = 1e-3
+"""Steps of the history with less weight than this are not looked up."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,16 @@ class TransitionsConfig:
 
     name: Literal["transitions"] = "transitions"
     window: int = 50  # events after an event that are paired with it
-    power: float = 1.0  # a pair counts distance ** -power
-    backward: float = 0.5  # what the way back from the later to the earlier item counts
+    power: float = 0.5  # a pair counts distance ** -power
+    backward: float = 0.25  # what the way back from the later to the earlier item counts
     decay: float = 0.5  # the weight of a step of the history against the step after it
     last: int = 50  # events of the history that are looked at
     row_power: float = 0.5  # scaling by (row total + shrink) ** -row_power
-    column_power: float = 0.3  # and by (column total + shrink) ** -column_power
-    shrink: float = 5.0
+    column_power: float = 0.1  # and by (column total + shrink) ** -column_power
+    shrink: float = 20.0
     other: float = 0.1  # what a pair counts that leads to another kind of event than the one asked for
     popularity: float = 1e-4  # weight of the log popularity that ranks what was never seen together
-    neighbours: int = 1000  # kept per item
+    neighbours: int = 500  # kept per item
 
 
 class Transitions(ClosedForm):
@@ -52,15 +56,15 @@ class Transitions(ClosedForm):
     ```
     """
 
-    grid = {
-        "decay": (0.3, 0.5, 0.7, 0.85, 0.95),
-        "column_power": (0.0, 0.2, 0.4, 0.6),
-        "row_power": (0.0, 0.25, 0.5, 0.75),
-        "backward": (0.25, 0.5, 0.75, 1.0),
-        "power": (0.5, 1.0, 1.5),
+    grid: Mapping[str, Sequence[float]] = {
+        "decay": (0.3, 0.5, 0.7, 0.85, 0.95, 0.98),
+        "column_power": (0.0, 0.1, 0.3, 0.5),
+        "row_power": (0.25, 0.5, 0.75),
+        "power": (0.25, 0.5, 1.0),
+        "backward": (0.1, 0.25, 0.5, 1.0),
         "other": (0.03, 0.1, 0.3, 1.0),
     }
-    offsets: Tensor  # (rows + 1,) int64, where each row starts
+    offsets: Tensor  # (rows + 1,) int32, where each row starts
     columns: Tensor  # (entries,) int32
     weights: Tensor  # (entries,) float32
     popularity: Tensor  # (n_items + 1,)
@@ -72,7 +76,10 @@ class Transitions(ClosedForm):
         self.n_items = traits.n_items
         targets = [kind for kind in traits.kinds if kind in ASKABLE]
         self.targets = targets if len(targets) > 1 else []
-        self.register_buffer("offsets", torch.zeros((len(self.targets) + 1) * (traits.n_items + 1) + 1, dtype=torch.int64))
+        if not self.targets:
+            self.grid = {field: values for field, values in self.grid.items() if field != "other"}
+        rows = (len(self.targets) + 1) * (traits.n_items + 1)
+        self.register_buffer("offsets", torch.zeros(rows + 1, dtype=torch.int32))
         self.register_buffer("columns", torch.zeros(0, dtype=torch.int32))
         self.register_buffer("weights", torch.zeros(0))
         self.register_buffer("popularity", torch.zeros(traits.n_items + 1))
@@ -85,7 +92,7 @@ class Transitions(ClosedForm):
         if self.targets:
             blocks += [count + self.config.other * (total - count) for count in counts]
         matrix = sparse.vstack([_strongest(self._scaled(block), self.config.neighbours) for block in blocks], "csr")
-        self.offsets = torch.from_numpy(matrix.indptr.astype(np.int64))
+        self.offsets = torch.from_numpy(matrix.indptr.astype(np.int32))
         self.columns = torch.from_numpy(matrix.indices.astype(np.int32))
         self.weights = torch.from_numpy(matrix.data.astype(np.float32))
         self.popularity.copy_(torch.from_numpy(prior(train)))
@@ -99,11 +106,16 @@ class Transitions(ClosedForm):
         owners = torch.repeat_interleave(batch.lengths)
         weights = self.config.decay ** ages(batch, owners).to(torch.float32)
         rows = self._rows(goals(batch))[owners] + batch.items
-        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
-        ends = lengths.cumsum(0)
-        places = torch.arange(int(ends[-1])) + torch.repeat_interleave(starts - (ends - lengths), lengths)
-        flat = torch.repeat_interleave(owners * (self.n_items + 1), lengths) + self.columns[places]
-        result.view(-1).index_add_(0, flat, self.weights[places] * torch.repeat_interleave(weights, lengths))
+        heard = (weights >= NEGLIGIBLE).numpy()
+        size = (len(self.offsets) - 1, self.n_items + 1)
+        matrix = sparse.csr_array((self.weights.numpy(), self.columns.numpy(), self.offsets.numpy()), shape=size)
+        queries = sparse.csr_array(
+            (weights.numpy()[heard], (owners.numpy()[heard], rows.numpy()[heard])), shape=(len(batch), size[0])
+        )
+        found = queries @ matrix
+        # Not `+= found`: scipy would make a dense copy first.
+        places = np.repeat(np.arange(len(batch)) * size[1], np.diff(found.indptr)) + found.indices
+        result.numpy().reshape(-1)[places] += found.data
         return result
 
     def _rows(self, asked: Tensor) -> Tensor:
@@ -116,7 +128,7 @@ class Transitions(ClosedForm):
     def _counts(self, train: Interactions) -> list[sparse.csr_array]:
         """Pairs that lead to each kind of `targets` (all kinds together where there is one)."""
         size = train.n_items + 1
-        slots = np.full(max(ASKABLE, default=0) + 10, -1)
+        slots = np.full(len(KINDS) + 1, -1)
         slots[list(self.targets or ASKABLE)] = np.arange(len(self.targets)) if self.targets else 0
         slot = slots[train.kinds]
         n_slots = max(len(self.targets), 1)
@@ -178,4 +190,4 @@ def ages(batch: Batch, owners: Tensor) -> Tensor:
     if batch.times is not None:
         new[1:] = ((owners[1:] != owners[:-1]) | (batch.times[1:] != batch.times[:-1])).to(torch.int64)
     step = new.cumsum(0)
-    return step[batch.offsets[1:] - 1][owners] - step
+    return step[(batch.offsets[1:] - 1)[owners]] - step
