@@ -1,0 +1,72 @@
+"""One file per format; a new one is named here, the more particular ones first."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from endcap.data.backend import Backend
+from endcap.data.sources import (
+    completejourney,
+    delimited,
+    diginetica,
+    ga4,
+    google_retail,
+    jsonl,
+    parquet,
+    personalize,
+    recbole,
+    retailrocket,
+    sequences,
+)
+from endcap.data.sources.recognise import choose, split_columns, with_items
+from endcap.data.sources.tables import Format, Items, Tables
+
+FORMATS: tuple[Format[Tables], ...] = (
+    completejourney.FORMAT,
+    diginetica.FORMAT,
+    retailrocket.FORMAT,
+    recbole.FORMAT,
+    ga4.FORMAT,
+    google_retail.FORMAT,
+    personalize.FORMAT,
+    parquet.FORMAT,
+    jsonl.FORMAT,
+    delimited.TSV,
+    delimited.CSV,
+    sequences.FORMAT,
+)
+CATALOGUES: tuple[Format[Items], ...] = (
+    recbole.CATALOGUE,
+    google_retail.CATALOGUE,
+    personalize.CATALOGUE,
+    parquet.CATALOGUE,
+    jsonl.CATALOGUE,
+    delimited.TSV_CATALOGUE,
+    delimited.CSV_CATALOGUE,
+)
+
+
+def read(
+    backend: Backend,
+    path: Path,
+    *,
+    format: str | None = None,  # noqa: A002
+    columns: Mapping[str, str] | None = None,
+    items: Path | None = None,
+) -> Tables:
+    """The raw tables at a path, `columns` naming what is not guessed right; raises InputError where it is unusable."""
+    of_events, of_items = split_columns(columns or {})
+    form, source = choose(FORMATS, path, format)
+    tables = form.read(backend, source, of_events)
+    return with_items(tables, read_items(backend, items, columns=of_items)) if items else tables
+
+
+def read_items(
+    backend: Backend,
+    path: Path,
+    *,
+    format: str | None = None,  # noqa: A002
+    columns: Mapping[str, str] | None = None,
+) -> Items:
+    """The raw catalogue at a path, alone."""
+    form, source = choose(CATALOGUES, path, format)
+    return form.read(backend, source, columns or {})

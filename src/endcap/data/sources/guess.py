@@ -1,0 +1,108 @@
+"""Which of a source's columns is which of ours, by the names that shops usually give them."""
+
+from collections.abc import Iterable, Sequence
+
+from endcap.data.errors import InputError
+from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
+from endcap.data.sources.tables import Mapped
+
+# Ranks of names, best first; two columns of the same rank are ambiguous. Compared without case and separators.
+EVENT_NAMES: dict[str, tuple[str, ...]] = {
+    "user_id": (
+        "userid uid", "user",
+        "customerid clientid householdid memberid buyerid accountid reviewerid", "customer",
+        "visitorid userpseudoid anonymousid", "visitor",
+        "sessionid", "session",
+    ),
+    "item_id": ("itemid", "item", "productid parentasin", "product", "articleid asin", "article", "sku"),
+    "kind": (
+        "kind eventtype", "eventname behaviortype actiontype", "event behavior behaviour action", "type",
+    ),
+    "time": (
+        "timestamp eventtimestamp unixtime unixreviewtime transactiontimestamp", "ts eventtime datetime", "time",
+        "date tdat eventdate orderdate purchasedate createdat", "day",
+    ),
+    "rating": ("rating", "score stars overall"),
+    "price": ("price", "unitprice itemprice"),
+    "quantity": ("quantity", "qty"),
+    "part": ("part",),
+}  # fmt: skip
+ITEM_NAMES: dict[str, tuple[str, ...]] = {
+    "item_id": (*EVENT_NAMES["item_id"], "id handle"),
+    "title": ("title", "name productname prodname productdisplayname itemname", "producttitle itemtitle"),
+    "category": (
+        "category categories", "maincategory productcategory producttypename categoryname itemcategory articletype",
+        "googleproductcategory producttype categoryl1 type",
+    ),
+    "brand": ("brand", "vendor manufacturer brandname itembrand"),
+    "price": ("price", "regularprice variantprice unitprice"),
+    "rating": ("rating averagerating", "stars overall"),
+    "rating_count": ("ratingcount ratingnumber numratings reviewcount",),
+    "stock": ("stock", "qty availability availablequantity variantinventoryqty instock"),
+    "description": ("description", "bodyhtml detaildesc shortdescription productdescription"),
+    "image": ("image", "imagelink imagesrc imageurl baseimage images"),
+}  # fmt: skip
+
+
+def event_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, str]:
+    """Canonical event column -> the source's, in EVENT_COLUMNS order; InputError without a user and an item."""
+    return _columns(found, given, EVENT_NAMES, ("user_id", "item_id"), where, [*EVENT_COLUMNS[1:]])
+
+
+def item_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, str]:
+    """Canonical item column -> the source's, in ITEM_COLUMNS order; InputError without an item_id."""
+    return _columns(found, given, ITEM_NAMES, ("item_id",), where, [*ITEM_COLUMNS])
+
+
+def names_users_and_items(found: Iterable[str]) -> bool:
+    """Whether column names look like those of an event log."""
+    plain = {_plain(name) for name in found}
+    return all(plain & set(" ".join(EVENT_NAMES[column]).split()) for column in ("user_id", "item_id"))
+
+
+def _columns(
+    found: Sequence[str],
+    given: Mapped,
+    names: dict[str, tuple[str, ...]],
+    needed: tuple[str, ...],
+    where: str,
+    order: list[str],
+) -> dict[str, str]:
+    for column, name in given.items():
+        if column not in order:
+            raise InputError(f"--map {column}={name}: there is no column {column}; columns are {', '.join(order)}")
+        if name not in found:
+            raise InputError(f"--map {column}={name}: {where} has no column {name}; it has {_listed(found)}")
+    taken = set(given.values())
+    guesses = {column: _guess(found, names[column], column, taken, where) for column in order if column not in given}
+    columns = {column: source for column in order if (source := given.get(column) or guesses.get(column))}
+    missing = [column for column in needed if column not in columns]
+    if missing:
+        hint = " ".join(f"--map {column}=NAME" for column in missing)
+        raise InputError(
+            f"{where} has no column for {' and '.join(missing)}; it has {_listed(found)}; "
+            f"name them with {hint} (the first line must be a header)"
+        )
+    return columns
+
+
+def _guess(found: Sequence[str], ranks: tuple[str, ...], column: str, taken: set[str], where: str) -> str | None:
+    for rank in ranks:
+        names = [name for name in found if name not in taken and _plain(name) in rank.split()]
+        if len(names) > 1:
+            raise InputError(
+                f"{where} has several columns for {column}: {_listed(names)}; choose one with --map {column}={names[0]}"
+            )
+        if names:
+            return names[0]
+    return None
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _listed(names: Sequence[str], most: int = 40) -> str:
+    return ", ".join(repr(name) if not name.isidentifier() else name for name in names[:most]) + " …" * (
+        len(names) > most
+    )

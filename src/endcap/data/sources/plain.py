@@ -1,0 +1,87 @@
+"""What the plain formats (delimited text, Parquet, JSON Lines) share: one record an event, columns found by name."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from endcap.data.backend import Backend, DataFrame
+from endcap.data.errors import InputError
+from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
+from endcap.data.sources.duck import Scan, frame, literal_name, readable, view
+from endcap.data.sources.guess import event_columns, item_columns
+from endcap.data.sources.source import Source
+from endcap.data.sources.tables import Items, Mapped, Tables
+
+
+@dataclass(frozen=True)
+class Plain:
+    """How one plain format is read here and on Spark: the columns asked for, with `row`."""
+
+    name: str
+    names: Callable[[Source], list[str]]
+    local: Callable[[duckdb.DuckDBPyConnection, Source, Sequence[str]], Scan]
+    spark: Callable[[Backend, Source, Sequence[str]], tuple[DataFrame, DataFrame | None]]
+
+
+def read_events(plain: Plain, backend: Backend, source: Source, given: Mapped) -> Tables:
+    """A log whose columns are given or guessed by their names."""
+    columns = event_columns(plain.names(source), given, str(source.path))
+    events, problems, notes = _load(plain, backend, source, columns)
+    return Tables(plain.name, events, None, columns, problems, notes)
+
+
+def read_items(plain: Plain, backend: Backend, source: Source, given: Mapped) -> Items:
+    """A catalogue: the canonical columns first, then the source's others under their own names."""
+    found = plain.names(source)
+    columns = item_columns(found, given, str(source.path))
+    items, problems, notes = _load(plain, backend, source, columns | others(found, columns.values()))
+    return Items(plain.name, items, columns, problems, notes)
+
+
+def others(found: Iterable[str], used: Iterable[str]) -> dict[str, str]:
+    """New name -> name of the columns left over; `source_` comes before a name that has a meaning of its own here."""
+    left = [name for name in found if name not in set(used)]
+    ours = {*EVENT_COLUMNS, *ITEM_COLUMNS}
+    return {f"source_{name}" if name.lower() in ours else name: name for name in left}
+
+
+def unique(names: Sequence[str], source: Source) -> list[str]:
+    """Column names, with nameless ones numbered; raises InputError where two are the same but for case."""
+    named = [name.strip() or f"column{place}" for place, name in enumerate(names, start=1)]
+    lower = [name.lower() for name in named]
+    if twice := [name for name in named if lower.count(name.lower()) > 1]:
+        raise InputError(f"{source.path} has more than one column called {twice[0]}; rename one of them in its header")
+    return named
+
+
+def _load(
+    plain: Plain, backend: Backend, source: Source, columns: Mapped
+) -> tuple[DataFrame, DataFrame | None, list[str]]:
+    used = list(dict.fromkeys(columns.values()))
+    if backend.connection is None:
+        records, problems = plain.spark(backend, source, used)
+        col = backend.F.col
+        renamed = [col("`" + name.replace("`", "``") + "`").alias(column) for column, name in columns.items()]
+        return records.select("row", *renamed), problems, [f"read {_files(source)} on Spark"]
+    with readable(source, plain.name):
+        scan = plain.local(backend.connection, source, used)
+    if not scan.records:
+        raise InputError(
+            f"{source.path} has no {'readable ' if scan.problems else ''}records; {_nothing(backend, scan)}"
+        )
+    renamed = [f"{literal_name(name)} AS {literal_name(column)}" for column, name in columns.items()]
+    selected = view(backend.connection, f"SELECT row, {', '.join(renamed)} FROM {scan.name}")
+    note = f"read {scan.records:,} records from {_files(source)}"
+    return frame(backend, selected), frame(backend, scan.problems) if scan.problems else None, [note]
+
+
+def _nothing(backend: Backend, scan: Scan) -> str:
+    if scan.problems and backend.connection:
+        found = backend.connection.execute(f"SELECT row, problem FROM {scan.problems} ORDER BY row LIMIT 1").fetchall()
+        return f"the first broken one is row {found[0][0]}: {found[0][1]}"
+    return "expected one record a line after the header"
+
+
+def _files(source: Source) -> str:
+    return f"{len(source.files)} files" if len(source.files) > 1 else source.files[0].name
