@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories, Interactions, from_table, spans, steps
 from endcap.data.schema import GOALS
-from endcap.data.vocabulary import Floats, Ints
+from endcap.data.vocabulary import Floats, Ints, Vocabulary
 
 Part = Literal["train", "valid", "test"]
 _PARTS = {"train": 0, "history": 1, "valid": 2, "test": 3}
@@ -58,7 +58,6 @@ class Split:
     train: Interactions
     valid: Queries
     test: Queries
-    refit: Interactions  # train and validation together, with the vocabulary of train: the `refit` protocol
 
 
 def split(table: pa.Table, goal: str | None = None, min_rating: float | None = None) -> Split:
@@ -81,8 +80,13 @@ def split(table: pa.Table, goal: str | None = None, min_rating: float | None = N
         train=train,
         valid=_queries(everything, parts, "valid", goal, min_rating),
         test=_queries(everything, parts, "test", goal, min_rating),
-        refit=from_table(table.filter(pc.is_in(part, pa.array(["train", "valid"]))), train.vocabulary),
     )
+
+
+def merged(table: pa.Table) -> pa.Table:
+    """The table with its validation part given to training: for the `refit` protocol."""
+    part = pc.if_else(pc.equal(table["part"], "valid"), "train", table["part"])
+    return table.set_column(table.column_names.index("part"), "part", part)
 
 
 def _in_order(table: pa.Table) -> Ints:
@@ -134,3 +138,39 @@ def _queries(log: Interactions, parts: Ints, part: Part, goal: str | None, min_r
         asked=None if log.times is None else log.times[last],
         user_ids=tuple(log.user_ids[owner] for owner in owners[last]),
     )
+
+
+def questions(
+    table: pa.Table, vocabulary: Vocabulary, *, since: float | None, goal: str | None, min_rating: float | None
+) -> Queries:
+    """One question per user from a log that a trained model has not seen, or not after `since` (seconds).
+
+    Only events from `since` on are asked for; everything earlier is history.
+    """
+    log = from_table(table, vocabulary)
+    recent = np.ones(len(log.items), dtype=bool)
+    if since is not None and log.times is not None:
+        recent = log.times >= since
+    return _queries(log, np.where(recent, _PARTS["test"], _PARTS["history"]), "test", goal, min_rating)
+
+
+def repeat_rate(log: Histories, min_rating: float | None = None) -> float:
+    """The share of answers whose item the user already had in an earlier step."""
+    allowed = positive(log, min_rating)
+    owners, step = log.owners, steps(log)
+    order = np.lexsort((step, log.items, owners))
+    same = (owners[order][1:] == owners[order][:-1]) & (log.items[order][1:] == log.items[order][:-1])
+    repeated = np.zeros(len(owners), dtype=bool)
+    repeated[order[1:]] = same & (step[order][1:] > step[order][:-1])
+    first = step[np.minimum(log.offsets[:-1], len(step) - 1)] if len(step) else step  # (users,)
+    asked = allowed & (step > first[owners])  # a first step has no past to repeat
+    return float(repeated[asked].mean()) if asked.any() else 0.0
+
+
+def seen_rate(queries: Queries) -> float:
+    """The share of answers that stand in their own history."""
+    n = int(max(queries.histories.items.max(initial=0), queries.targets.max(initial=0))) + 1
+    seen = np.unique(queries.histories.owners * n + queries.histories.items)
+    owners = np.repeat(np.arange(len(queries)), np.diff(queries.target_offsets))
+    wanted = owners * n + queries.targets
+    return float(np.isin(wanted, seen).mean()) if len(wanted) else 0.0

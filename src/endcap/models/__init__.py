@@ -9,7 +9,7 @@ from endcap.models.transitions import Transitions, TransitionsConfig
 
 ModelConfig = PopularConfig | TransitionsConfig | EaseConfig | RecurrentConfig | TransformerConfig
 
-__all__ = ["ClosedForm", "ModelConfig", "Network", "Recommender", "Traits", "build"]
+__all__ = ["ClosedForm", "ModelConfig", "Network", "Recommender", "Traits", "build", "counting"]
 
 
 def build(config: ModelConfig, traits: Traits) -> Recommender:
@@ -25,3 +25,8 @@ def build(config: ModelConfig, traits: Traits) -> Recommender:
             return Recurrent(config, traits)
         case TransformerConfig():
             return Transformer(config, traits)
+
+
+def counting(config: ModelConfig) -> bool:
+    """Whether the model is counted or solved: nothing random, no epochs."""
+    return isinstance(config, PopularConfig | TransitionsConfig | EaseConfig)

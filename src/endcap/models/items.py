@@ -28,6 +28,12 @@ class ItemTable(nn.Module):
         """Takes (n_items + 1,) training counts: negatives are drawn by them."""
         self.counts.copy_(counts)
 
+    @torch.no_grad()
+    def start_from(self, vectors: Tensor) -> None:
+        """Takes (n_items + 1, dim) vectors as a start; rows of zeros keep their random one."""
+        known = vectors.norm(dim=1) > 0
+        self.weight[known] = vectors[known]
+
     def forward(self, items: Tensor) -> Tensor:
         """(tokens,) -> (tokens, dim)"""
         return F.embedding(items, self.weight)

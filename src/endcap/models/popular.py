@@ -47,7 +47,7 @@ class Popular(ClosedForm):
         weights = self._weights(train)
         by_kind = np.zeros((len(KINDS) + 1, train.n_items + 1))
         for kind in ASKABLE:
-            chosen = train.kinds == kind
+            chosen = (train.kinds == kind) & (train.items > 0)
             by_kind[kind] = np.bincount(train.items[chosen], weights[chosen], minlength=train.n_items + 1)
         total = by_kind.sum(axis=0)
         blended = np.where(by_kind.any(axis=1, keepdims=True), by_kind + self.config.backoff * (total - by_kind), total)
@@ -78,5 +78,5 @@ def goals(batch: Batch) -> Tensor:
 def prior(train: Interactions) -> NDArray[np.float32]:
     """(n_items + 1,) log popularity from 0 to 1: it breaks the ties of models that score most items alike."""
     logs = np.log1p(np.bincount(train.items, minlength=train.n_items + 1))
-    logs[0] = 0
+    logs[0] = 0  # items that the vocabulary does not know
     return (logs / max(logs.max(), 1.0)).astype(np.float32)

@@ -29,6 +29,7 @@ class RecurrentConfig:
     layers: int = 1
     dropout: float = 0.4
     history: int = 50  # latest events looked at
+    start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)
 
 

@@ -1,6 +1,6 @@
 """A sequence network: item table and context in, an encoder over packed histories, the question, scores out."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from endcap.models.base import Network, Traits
 from endcap.models.context import EventContext, Question
 from endcap.models.items import ItemTable
 from endcap.models.losses import LossConfig
+from endcap.models.spectral import spectral_vectors
 
 
 class SequenceConfig(Protocol):
@@ -23,6 +24,8 @@ class SequenceConfig(Protocol):
     def history(self) -> int: ...  # noqa: D102
     @property
     def dropout(self) -> float: ...  # noqa: D102
+    @property
+    def start(self) -> Literal["spectral", "random"]: ...  # noqa: D102
     @property
     def loss(self) -> LossConfig: ...  # noqa: D102
 
@@ -36,6 +39,7 @@ class SequenceNetwork(Network):
     def __init__(self, config: SequenceConfig, traits: Traits, encoder: nn.Module) -> None:
         super().__init__()
         self.history = config.history
+        self.start = config.start
         self.items = ItemTable(traits.n_items, config.dim, config.loss)
         self.context = EventContext(config.dim, traits)
         self.dropout = nn.Dropout(config.dropout)
@@ -43,10 +47,13 @@ class SequenceNetwork(Network):
         self.question = Question(config.dim, traits)
 
     def observe(self, train: Histories) -> None:
-        """Item counts for drawing negatives, and the statistics of the quantities."""
+        """Item counts for drawing negatives, the statistics of the quantities, and vectors to start from."""
         counts = np.bincount(train.items, minlength=len(self.items.counts))
         self.items.observe(torch.from_numpy(counts).clamp(min=1))
         self.context.observe(train)
+        if self.start == "spectral":
+            n_items, dim = len(self.items.bias) - 1, self.items.weight.shape[1]
+            self.items.start_from(torch.from_numpy(spectral_vectors(train, n_items, dim)))
 
     def forward(self, batch: Batch) -> Tensor:
         """(tokens, dim) for each position the vector that answers its question."""

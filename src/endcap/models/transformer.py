@@ -27,6 +27,7 @@ class TransformerConfig:
     heads: int = 1
     dropout: float = 0.4
     history: int = 50
+    start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)
 
 

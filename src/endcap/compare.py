@@ -1,0 +1,222 @@
+"""Many experiments on one split: each in a process of its own, skipped when nothing it depends on has changed."""
+
+import hashlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import endcap
+from endcap import config as configuration
+from endcap.config import Config
+from endcap.data.dataset import Dataset
+from endcap.data.errors import InputError
+from endcap.experiment import Job
+from endcap.models import counting
+from endcap.results import Result, load, save
+from endcap.summary import Summary, summarise
+
+Values = dict[tuple[str, int], dict[str, np.ndarray]]
+"""(model, seed) -> metric -> (queries,) values on the same test questions."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one run just did."""
+
+    run: str  # model and seed
+    state: str  # waiting, training, done, skipped
+    epoch: int = 0
+    epochs: int = 0
+    metric: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All results, and what they say, by protocol."""
+
+    results: list[Result]
+    summaries: dict[str, Summary]  # strict, and refit where asked for
+
+
+def compare(
+    configs: Sequence[Config],
+    dataset: Dataset,
+    out: Path,
+    *,
+    seeds: int = 1,
+    refit: bool = False,
+    processes: int | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Comparison:
+    """Trains and evaluates every config with every seed, and compares them on the same questions.
+
+    `out` gets results.json, summary.json and models/NAME/ (the artifact of the seed that validation prefers).
+    Counting models draw nothing at random: one seed tells all.
+    """
+    cores = os.cpu_count() or 1
+    jobs = [
+        replace(config, train=replace(config.train, seed=config.train.seed + seed))
+        for config in configs
+        for seed in range(1 if counting(config.model) else seeds)
+    ]
+    # Long runs first, or the last one would run alone at the end.
+    jobs.sort(key=lambda config: counting(config.model))
+    processes = processes or max(1, min(cores, len(jobs)))
+    data = out / "data"
+    dataset.save(data)
+    key = _key(dataset)
+    print_lock = threading.Lock()
+
+    def announce(progress: Progress) -> None:
+        with print_lock:
+            on_progress(progress)
+
+    for config in jobs:
+        announce(Progress(_name(config), "waiting", epochs=config.train.epochs))
+    stop = threading.Event()
+    with ThreadPoolExecutor(processes) as pool:
+        runs = [
+            pool.submit(_run, config, data, out, key, refit, max(1, cores // processes), announce, stop)
+            for config in jobs
+        ]
+        try:
+            folders = [run.result() for run in runs]
+        except BaseException:
+            stop.set()
+            for run in runs:
+                run.cancel()
+            raise
+    results = [result for folder in folders for result in load(folder / "result.json")]
+    save(results, out / "results.json")
+    summaries = {
+        protocol: summarise([result for result in results if result.protocol == protocol], _values(folders, protocol))
+        for protocol in (("strict", "refit") if refit else ("strict",))
+    }
+    _keep_best(folders, out / "models")
+    return Comparison(results, summaries)
+
+
+def _name(config: Config) -> str:
+    return f"{config.model.name} seed {config.train.seed}"
+
+
+def _run(
+    config: Config,
+    data: Path,
+    out: Path,
+    key: str,
+    refit: bool,  # noqa: FBT001
+    threads: int,
+    announce: Callable[[Progress], None],
+    stop: threading.Event,
+) -> Path:
+    """Runs one job in a child process, unless its result is there; returns its folder."""
+    folder = out / "runs" / f"{config.model.name}-{config.train.seed}"
+    document = json.loads(json.dumps(asdict(config)))
+    whole = hashlib.sha256(json.dumps([key, document, refit], sort_keys=True).encode()).hexdigest()
+    mark = folder / "key"
+    if (folder / "result.json").exists() and mark.exists() and mark.read_text() == whole:
+        announce(Progress(_name(config), "skipped"))
+        return folder
+    if not (mark.exists() and mark.read_text() == whole):  # another run's remains; our own checkpoint may stay
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(whole)
+    job = Job(
+        config=configuration.without_none(document),
+        dataset=str(data),
+        out=str(folder),
+        refit=refit,
+        threads=threads,
+        checkpoint=str(folder / "checkpoint"),
+    )
+    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    announce(Progress(_name(config), "training", epochs=config.train.epochs))
+    _child(folder, lambda epoch: announce(Progress(
+        _name(config), "training", epoch["epoch"], config.train.epochs, epoch["metric"]
+    )), threads, stop)
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    announce(Progress(_name(config), "done"))
+    return folder
+
+
+def _child(folder: Path, on_epoch: Callable[[dict[str, Any]], None], threads: int, stop: threading.Event) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "endcap.experiment", str(folder / "job.json")],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+        )
+        assert process.stdout is not None
+        lines: queue.Queue[str | None] = queue.Queue()
+        reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
+        reader.start()
+        while True:
+            try:
+                line = lines.get(timeout=0.5)
+            except queue.Empty:
+                if stop.is_set():
+                    process.kill()
+                continue
+            if line is None:
+                break
+            on_epoch(json.loads(line))
+        code = process.wait()
+    if code:
+        said = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
+        message = said[-1] if said else f"exit code {code}"
+        message = message.removeprefix("endcap.data.errors.InputError: ")
+        raise InputError(f"{folder.name} failed: {message} (see {folder / 'log.txt'})")
+
+
+def _read(stream: Any, lines: "queue.Queue[str | None]") -> None:
+    for line in stream:
+        lines.put(line)
+    lines.put(None)
+
+
+def _key(dataset: Dataset) -> str:
+    """Changes with the code, the files, and how they were read and split."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(endcap.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update(json.dumps([dataset.files, dataset.facts], sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _values(folders: Sequence[Path], protocol: str) -> Values:
+    values: Values = {}
+    for folder in folders:
+        result = load(folder / "result.json")[0]
+        with np.load(folder / f"values-{protocol}.npz") as arrays:
+            values[result.model, result.seed] = {name: arrays[name] for name in arrays.files}
+    return values
+
+
+def _keep_best(folders: Sequence[Path], models: Path) -> None:
+    """The artifact of each model's best seed on validation."""
+    best: dict[str, tuple[float, Path]] = {}
+    for folder in folders:
+        result = load(folder / "result.json")[0]
+        if result.model not in best or result.valid > best[result.model][0]:
+            best[result.model] = (result.valid, folder)
+    shutil.rmtree(models, ignore_errors=True)
+    for name, (_, folder) in best.items():
+        shutil.copytree(folder / "artifact", models / name)
+
+
+

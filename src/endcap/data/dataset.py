@@ -1,0 +1,121 @@
+"""A log from file to marked table: read, checked, cleaned, split; with an account of every step."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from endcap.data import sources
+from endcap.data.backend import Backend
+from endcap.data.clean import CleanConfig
+from endcap.data.errors import InputError
+from endcap.data.mark import SplitConfig
+from endcap.data.prepare import prepare_tables
+from endcap.data.schema import validate, validate_items
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which files, how they are read, and what is asked of them."""
+
+    events: str
+    items: str | None = None
+    format: str | None = None  # guessed where not given
+    columns: dict[str, str] = field(default_factory=dict)  # canonical name -> the file's column
+    kinds: dict[str, str] = field(default_factory=dict)  # the file's word -> view, cart, purchase, review, ...
+    goal: Literal["view", "cart", "purchase", "review"] | None = None  # the kind to predict; none: whatever is next
+    min_rating: float | None = None  # reviews below it are no answers: a one-star review is not love
+    repeats: Literal["auto", "mask", "allow"] = "auto"  # whether seen items may be shown
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared log; the table has the canonical columns, `part` set."""
+
+    name: str
+    table: pa.Table
+    items: pa.Table | None
+    files: dict[str, str]  # path -> sha256
+    facts: dict[str, Any]  # format, columns, notes, problems, steps, cuts: for people and for the report
+
+    def save(self, folder: Path) -> None:
+        """Writes the folder that `load` reads: for the processes that train on it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(self.table, folder / "events.parquet")
+        if self.items is not None:
+            pq.write_table(self.items, folder / "items.parquet")
+        about = {"name": self.name, "files": self.files, "facts": self.facts}
+        (folder / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Dataset":
+        """Reads what `save` wrote."""
+        about = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        items = folder / "items.parquet"
+        return cls(
+            name=about["name"],
+            table=pq.read_table(folder / "events.parquet"),
+            items=pq.read_table(items) if items.exists() else None,
+            files=about["files"],
+            facts=about["facts"],
+        )
+
+
+def prepare(
+    backend: Backend,
+    data: DataConfig,
+    clean: CleanConfig,
+    split: SplitConfig,
+    *,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Dataset:
+    """Reads, validates, cleans and marks a log. `on_step` hears what is being done.
+
+    Raises InputError where the data cannot be used.
+    """
+    path = Path(data.events)
+    on_step("reading")
+    tables = sources.read(
+        backend, path, format=data.format, columns=data.columns, items=Path(data.items) if data.items else None
+    )
+    on_step("checking")
+    validated = validate(backend, tables.events, now=time.time(), kinds=data.kinds)
+    catalogue = None if tables.items is None else validate_items(backend, tables.items)
+    on_step("cleaning and splitting")
+    prepared = prepare_tables(backend, validated, clean, split)
+    table = prepared.events.toArrow()
+    if not len(table):
+        raise InputError(f"{data.events}: found no usable event; run `endcap check {data.events}` to see why")
+    return Dataset(
+        name=path.name.split(".")[0] or data.events,
+        table=table,
+        items=None if catalogue is None else catalogue.items.toArrow(),
+        files=fingerprint([path, *([Path(data.items)] if data.items else [])]),
+        facts={
+            "format": tables.format,
+            "columns": tables.columns,
+            "notes": [*tables.notes, *validated.notes],
+            "rows": validated.rows,
+            "steps": [asdict(step) for step in prepared.steps],
+            "cuts": prepared.cuts,
+            "split": split.method,
+        },
+    )
+
+
+def fingerprint(paths: list[Path]) -> dict[str, str]:
+    """sha256 of each file, folders file by file; a built-in data set counts by its name alone."""
+    result = {}
+    for path in paths:
+        files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if file.exists():
+                with file.open("rb") as stream:
+                    result[str(file)] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return result

@@ -1,0 +1,202 @@
+"""One experiment: a config and a prepared log in, an artifact with its result out.
+
+`python -m endcap.experiment JOB.json` runs one in a process of its own, so that its peak memory is its own;
+it prints a line of JSON per epoch.
+"""
+
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+
+from endcap import artifact as artifacts
+from endcap import config as configuration
+from endcap.artifact import Artifact
+from endcap.config import Config
+from endcap.data.catalog import Catalog
+from endcap.data.dataset import DataConfig, Dataset
+from endcap.data.errors import InputError
+from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
+from endcap.evaluation import Evaluation, evaluate, measure
+from endcap.models import ClosedForm, Traits
+from endcap.results import Result, save
+from endcap.training import Epoch, Fitted, Task, fit
+
+REPEATS_FROM = 0.05
+"""`repeats = "auto"` shows seen items where at least this share of events repeats an item."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a child process is asked to do."""
+
+    config: dict[str, Any]
+    dataset: str  # a folder written by Dataset.save
+    out: str  # gets artifact/, result.json, values.npz
+    refit: bool = False
+    threads: int = 1
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The strict result, the refitted one where asked for, and the model to keep."""
+
+    results: list[Result]
+    evaluations: dict[str, Evaluation]  # by protocol, on the test questions
+    artifact: Artifact
+
+
+def policy(data: DataConfig, method: str, parts: Split) -> tuple[bool, float]:
+    """Whether seen items may be shown, and the rate that decided.
+
+    The rate is the training part's; where the source brings its own test part, the validation questions' (made like
+    it), since sources that keep one row per user and item take the repeats out of the test part.
+    """
+    rate = seen_rate(parts.valid) if method == "given" else repeat_rate(parts.train, data.min_rating)
+    if data.repeats == "auto":
+        return rate >= REPEATS_FROM, rate
+    return data.repeats == "allow", rate
+
+
+def run(
+    config: Config,
+    dataset: Dataset,
+    *,
+    refit: bool = False,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Outcome:
+    """Fits on the training part, chooses on validation, looks at the test part once."""
+    data = config.data
+    parts = split(dataset.table, data.goal, data.min_rating)
+    for name, queries in (("validation", parts.valid), ("test", parts.test)):
+        if not len(queries):
+            raise InputError(
+                f"found no {name} question after the {config.split.method} split; "
+                "use more data, another --split or another goal"
+            )
+    repeat, rate = policy(data, config.split.method, parts)
+    task = Task(data.goal, data.min_rating, repeat)
+    catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
+
+    fitted = fit(config.model, parts.train, parts.valid, config.train, task, checkpoint=checkpoint, on_epoch=on_epoch)
+    chosen = replace(config, model=fitted.config)
+    evaluations, results = {}, []
+    result, evaluations["strict"] = _result(chosen, dataset, parts, fitted, catalog, "strict", task)
+    results.append(result)
+    if refit:
+        # Chosen on validation, then trained as long on training and validation together.
+        parts = split(merged(dataset.table), data.goal, data.min_rating)
+        catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
+        epochs = replace(config.train, epochs=max(1, fitted.best_epoch), patience=0)
+        again = fit(fitted.config, parts.train, None, epochs, task)
+        fitted = replace(again, best_epoch=fitted.best_epoch)
+        result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, "refit", task)
+        results.append(result)
+    facts = {
+        "repeat": repeat,
+        "repeat_rate": rate,
+        "cuts": dataset.facts.get("cuts"),
+        "protocol": results[-1].protocol,
+        "metrics": results[-1].metrics,
+        "endcap": "0.1.0",
+    }
+    kept = Artifact(
+        config=chosen,
+        traits=Traits.of(parts.train),
+        vocabulary=parts.train.vocabulary,
+        catalog=catalog,
+        model=fitted.model,
+        files=dataset.files,
+        facts=facts,
+    )
+    return Outcome(results, evaluations, kept)
+
+
+def _result(
+    config: Config,
+    dataset: Dataset,
+    parts: Split,
+    fitted: Fitted,
+    catalog: Catalog,
+    protocol: str,
+    task: Task,
+) -> tuple[Result, Evaluation]:
+    train = parts.train
+
+    def look(queries: Queries, repeat: bool) -> tuple[dict[str, float], Evaluation]:  # noqa: FBT001
+        return measure(fitted.model, queries, train, categories=catalog.categories, repeat=repeat)
+
+    started = time.perf_counter()
+    metrics, evaluation = look(parts.test, task.repeat)
+    evaluate_seconds = time.perf_counter() - started
+    other, _ = look(parts.test, not task.repeat)
+    chosen_by = evaluate(fitted.model, parts.valid, repeat=task.repeat).metric(config.train.metric)
+    return (
+        Result(
+            model=config.model.name,
+            seed=config.train.seed,
+            dataset=dataset.name,
+            goal=task.goal or "any",
+            split=config.split.method,
+            masked=not task.repeat,
+            protocol=protocol,
+            metrics=metrics,
+            users=len(train),
+            items=train.n_items,
+            events=len(train.items),
+            train_seconds=fitted.seconds,
+            evaluate_seconds=evaluate_seconds,
+            epochs=fitted.best_epoch,
+            peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            parameters=sum(tensor.numel() for tensor in fitted.model.state_dict().values()),
+            other={"masked": task.repeat, "metrics": other},
+            history=[asdict(epoch) for epoch in fitted.epochs],
+            chosen=_chosen(fitted) if isinstance(fitted.model, ClosedForm) else {"epoch": fitted.best_epoch},
+            valid=float(chosen_by.mean()) if len(chosen_by) else math.nan,
+        ),
+        evaluation,
+    )
+
+
+def _chosen(fitted: Fitted) -> dict[str, Any]:
+    assert isinstance(fitted.model, ClosedForm)
+    return {name: getattr(fitted.config, name) for name in fitted.model.grid}
+
+
+def main() -> None:
+    """The child process: reads a Job, writes its outcome."""
+    job = TypeAdapter(Job).validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    torch.set_num_threads(job.threads)
+    config = configuration.check(job.config, "job")
+    dataset = Dataset.load(Path(job.dataset))
+    outcome = run(
+        config,
+        dataset,
+        refit=job.refit,
+        checkpoint=Path(job.checkpoint) if job.checkpoint else None,
+        on_epoch=lambda epoch: print(json.dumps(asdict(epoch)), flush=True),
+    )
+    out = Path(job.out)
+    out.mkdir(parents=True, exist_ok=True)
+    artifacts.save(outcome.artifact, out / "artifact")
+    for protocol, evaluation in outcome.evaluations.items():
+        np.savez(
+            out / f"values-{protocol}.npz",
+            **{name: evaluation.metric(name) for name in ("hr@10", "ndcg@10")},
+        )
+    save(outcome.results, out / "result.json")  # last: its presence says that the run is whole
+
+
+if __name__ == "__main__":
+    main()
