@@ -1,4 +1,4 @@
-"""One venv per peer under benchmarks/.venvs/, made from its requirements file; does nothing where that was done already.
+"""One venv per peer under benchmarks/.venvs/, from its requirements file; does nothing where that is done already.
 
 The peers need old versions of numpy and of others, so they never share an environment with this project's own.
 """

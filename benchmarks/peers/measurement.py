@@ -45,11 +45,12 @@ class Measurement:
     ndcg10: float | None  # a sign of life; says nothing of a model that has not converged
 
     def print(self) -> None:
+        """One JSON object on one line: the last line of stdout."""
         print(json.dumps(asdict(self)))
 
 
 def options(models: dict[str, int], arguments: list[str] | None = None) -> Options:
-    """The command line's; `models` maps each name to the batch size at which it was fastest, the first is the default."""
+    """The command line's; `models` maps each name, the default first, to the batch size at which it was fastest."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=BEAUTY, help="sequences: `user item item …` a line, gz")
     parser.add_argument("--epochs", type=int, default=1)

@@ -1,6 +1,7 @@
-"""RecBole's SASRec (64 wide, 2 layers, length 50, full softmax) or GRU4Rec, timed; runs in the venv that install.py builds.
+"""RecBole's SASRec (64 wide, 2 layers, length 50, full softmax) or GRU4Rec, timed; runs in the venv of install.py.
 
-Everything else is RecBole's default. Its loader makes a row of each target, padded to 50 items. It never masks seen items.
+All the rest is RecBole's default (2 heads, dropout .5; GRU4Rec: 128 wide), but for the batch size: 512 is faster than
+the default 2,048 on CPU cores. Its loader makes a row of each target, padded to 50. It never masks seen items.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_seed
 
-FASTEST_BATCH = {"SASRec": 2048, "GRU4Rec": 2048}
+FASTEST_BATCH = {"SASRec": 512, "GRU4Rec": 512}
 
 
 class Portion:
