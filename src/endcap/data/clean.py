@@ -5,6 +5,7 @@ what happened later must not decide what is trained on, and no test row is ever 
 """
 
 from dataclasses import dataclass, field
+from functools import reduce
 
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.bots import BotRule, suspects
@@ -123,29 +124,36 @@ def _core(backend: Backend, events: DataFrame, user_events: int, item_events: in
     user, item = backend.key("user_id").alias("user"), backend.key("item_id").alias("item")
     is_train = F.col("part") == "train"
     core = backend.materialise(events.filter(is_train).select(user, item))
-    before = left = core.count()
+    before = core.count()
+    rare: dict[str, list[DataFrame]] = {"user": [], "item": []}
     rounds = 0
     while True:
-        kept = core
+        found = {}
         for name, least in (("user", user_events), ("item", item_events)):
-            enough = core.groupBy(name).agg(F.count("*").alias("n")).filter(F.col("n") >= least).select(name)
-            kept = kept.join(enough, on=name, how="left_semi")
+            few = core.groupBy(name).agg(F.count("*").alias("n")).filter(F.col("n") < least).select(name)
+            found[name] = backend.materialise(few)
+        if not any(few.count() for few in found.values()):
+            break
+        kept = core
+        for name, few in found.items():
+            kept = kept.join(few, on=name, how="left_anti")
+            rare[name].append(few)
         kept = backend.materialise(kept)
         backend.release(core)
-        core, last, left = kept, left, kept.count()
+        core = kept
         rounds += 1
-        if left == last:
-            break
-    about = (
+    step = Step(
+        "rare",
+        before,
+        core.count(),
         f"training events of users with under {user_events} or items with under {item_events} of them, "
-        f"{rounds} rounds; test events stay"
+        f"in {rounds} rounds; test events stay",
     )
-    step = Step("rare", before, left, about)
-    if left == before:
-        backend.release(core)
-        return events, step
-    keyed = events.filter(is_train).select("*", user, item)
-    for name in ("user", "item"):
-        keyed = keyed.join(backend.materialise(core.select(name).distinct()), on=name, how="left_semi")
     backend.release(core)
-    return keyed.select(*EVENT_COLUMNS).unionByName(events.filter(~is_train).select(*EVENT_COLUMNS)), step
+    if not rounds:
+        return events, step
+    train = events.filter(is_train).select(*EVENT_COLUMNS, user, item)
+    for name, sets in rare.items():
+        train = train.join(reduce(lambda one, more: one.unionByName(more), sets), on=name, how="left_anti")
+    others = events.filter(F.col("part") != "train").select(*EVENT_COLUMNS)
+    return train.select(*EVENT_COLUMNS).unionByName(others), step

@@ -91,7 +91,7 @@ def _leave_one_out(backend: Backend, events: DataFrame) -> Marked:
     F = backend.F  # noqa: N806
     user = backend.Window.partitionBy("user_id")
     goal = F.col("kind").isin(list(GOALS)) & F.coalesce(F.col("part") != "history", F.lit(True))
-    steps = events.select("*", _step(backend).alias("step"), goal.alias("goal"))
+    steps = _steps(backend, events).select("*", goal.alias("goal"))
     ends = steps.select(
         "*",
         F.min(F.when(F.col("goal"), F.col("step"))).over(user).alias("first"),
@@ -117,7 +117,7 @@ def _given(backend: Backend, events: DataFrame) -> Marked:
     train, test = events.filter(F.col("part") == "train"), events.filter(F.col("part") == "test")
     asked = test.select("user_id").distinct()
     known = not train.join(asked, on="user_id", how="left_semi").limit(1).isEmpty()
-    steps = train.select("*", _step(backend).alias("step"))
+    steps = _steps(backend, train)
     marked = _valid_of_users(backend, steps, test) if known else _valid_of_sessions(backend, steps)
     whole = marked.select(*EVENT_COLUMNS).unionByName(events.filter(F.col("part") != "train").select(*EVENT_COLUMNS))
     whole = backend.materialise(whole)
@@ -157,12 +157,15 @@ def _valid_of_users(backend: Backend, steps: DataFrame, test: DataFrame) -> Data
     return _with_part(backend, ends, part)
 
 
-def _step(backend: Backend) -> Column:
-    """1, 2, … per user in order of time; events at one time share a step, events without one come last, one by one."""
+def _steps(backend: Backend, events: DataFrame) -> DataFrame:
+    """The events with `step`: 1, 2, … per user in order of time.
+
+    Events at one time share a step; those without a time come last, in order of row, each a step of its own.
+    """
     F = backend.F  # noqa: N806
-    alone = F.when(F.col("time").isNull(), F.col("row")).otherwise(F.lit(0))
-    order = backend.Window.partitionBy("user_id").orderBy(F.col("time").asc_nulls_last(), alone)
-    return F.dense_rank().over(order)
+    alone = F.when(F.col("time").isNull(), F.col("row")).otherwise(F.lit(0)).alias("alone")
+    order = backend.Window.partitionBy("user_id").orderBy(F.col("time").asc_nulls_last(), "alone")
+    return events.select(*EVENT_COLUMNS, alone).select(*EVENT_COLUMNS, F.dense_rank().over(order).alias("step"))
 
 
 def _with_part(backend: Backend, events: DataFrame, part: Column) -> DataFrame:

@@ -99,7 +99,7 @@ def validate(
     columns += [
         F.concat_ws(parse.FAULT, *[column.fault for column in parsed.values()]).alias("faults"),
         usable.alias("usable"),
-        F.when(usable, F.col("unit")).otherwise(F.lit(0)).alias("unit"),
+        F.coalesce(F.when(usable, F.col("unit")), F.lit(0)).alias("unit"),
     ]
     table = backend.materialise(raw.select("*", *parse.casts(backend, types)).select(*columns))
 
