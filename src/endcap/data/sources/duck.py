@@ -6,7 +6,7 @@ DuckDB skips depends on the columns a query asks for, so a file that has some is
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,11 +17,12 @@ from endcap.data.errors import InputError
 from endcap.data.sources.source import Source, is_gzip
 
 LONGEST = 32 << 20  # bytes of a record
+ROW = "endcap_row"  # the number of a record, under a name that no source has
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A relation with `row` and the columns asked for, its number of records, and a table of broken records if any."""
+    """A relation with ROW and the columns asked for, its number of records, and a table of broken records if any."""
 
     name: str
     records: int
@@ -63,12 +64,13 @@ def scan_delimited(
 
 
 def scan_lines(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Scan:
-    """The lines of a text as the column `line`: null where blank or not UTF-8, the latter being reported too."""
+    """The lines of a text as the column `line`, null where blank; here the number is called `row`."""
     options = (
         "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', "
         f"strict_mode = false, max_line_size = {LONGEST}"
     )
-    return _joined(connection, [_scan(connection, file, options, ["line"], header=False) for file in files], ["line"])
+    scan = _joined(connection, [_scan(connection, file, options, ["line"], header=False) for file in files], ["line"])
+    return replace(scan, name=view(connection, f"SELECT {ROW} AS row, line FROM {scan.name}"))
 
 
 def scan_parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], used: Sequence[str]) -> Scan:
@@ -76,8 +78,9 @@ def scan_parquet(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], u
     reader = f"read_parquet([{', '.join(literal(str(file)) for file in files)}], binary_as_string = true)"
     types = {name: str(kind) for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()}
     columns = ", ".join(f"{_plain(name, types[name])} AS {literal_name(name)}" for name in used)
-    records = _count(connection, reader, used)
-    return Scan(view(connection, f"SELECT row_number() OVER () AS row, {columns} FROM {reader}"), records)
+    # hashes, because the file's statistics would answer simple counts without looking at the values
+    records = _count(connection, reader, [f"hash({literal_name(name)})" for name in used], "max")
+    return Scan(view(connection, f"SELECT row_number() OVER () AS {ROW}, {columns} FROM {reader}"), records)
 
 
 def view(connection: duckdb.DuckDBPyConnection, select: str) -> str:
@@ -117,18 +120,13 @@ def _scan(
     reader = f"read_csv({literal(str(file))}, {options}, compression = '{compression}'"
     rejects = f"endcap_rejects_{uuid4().hex}"
     storing = f"{reader}, store_rejects = true, rejects_table = '{rejects}', rejects_scan = '{rejects}_scans')"
-    records = _count(connection, storing, used)
+    records = _count(connection, storing, [literal_name(column) for column in used])
     if not count(connection, rejects):
-        return Scan(view(connection, f"SELECT row_number() OVER () AS row, {_columns(used)} FROM {reader})"), records)
+        numbered = f"SELECT row_number() OVER () AS {ROW}, {_columns(used)} FROM {reader})"
+        return Scan(view(connection, numbered), records)
     connection.execute(f"DELETE FROM {rejects}")
     copied = table(connection, f"SELECT row_number() OVER () AS place, {_columns(used)} FROM {storing}")
     problems = table(connection, _problems(rejects, first=1 + header))
-    if not header:  # lines: a broken one keeps its place, as null
-        return Scan(
-            view(connection, f"SELECT place AS row, {_columns(used)} FROM {copied}"),
-            count(connection, copied),
-            problems,
-        )
     return Scan(view(connection, _numbered(copied, problems, used)), count(connection, copied), problems)
 
 
@@ -139,7 +137,7 @@ def _numbered(copied: str, problems: str, used: Sequence[str]) -> str:
     its place among the good ones plus the number of broken ones that precede it.
     """
     return f"""
-        SELECT (copied.place + coalesce(shifts.shift, 0))::BIGINT AS row, {_columns(used)}
+        SELECT (copied.place + coalesce(shifts.shift, 0))::BIGINT AS {ROW}, {_columns(used)}
         FROM {copied} AS copied
         ASOF LEFT JOIN (
             SELECT row - broken + 1 AS place, max(broken) AS shift
@@ -169,7 +167,7 @@ def _joined(connection: duckdb.DuckDBPyConnection, scans: Sequence[Scan], used: 
         return scans[0]
     rows, problems, before = [], [], 0
     for scan in scans:
-        rows.append(f"SELECT row + {before} AS row, {_columns(used)} FROM {scan.name}")
+        rows.append(f"SELECT {ROW} + {before} AS {ROW}, {_columns(used)} FROM {scan.name}")
         if scan.problems:
             problems.append(f'SELECT row + {before} AS row, "column", value, problem FROM {scan.problems}')
         before += scan.records + (count(connection, scan.problems) if scan.problems else 0)
@@ -189,10 +187,12 @@ def _columns(used: Sequence[str]) -> str:
     return ", ".join(literal_name(column) for column in used)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, relation: str, used: Sequence[str]) -> int:
-    """Counts rows, and decodes the columns `used` on the way."""
-    counts = ["count(*)", *(f"count({literal_name(column)})" for column in used)]
-    rows = connection.execute(f"SELECT {', '.join(counts)} FROM {relation}").fetchall()
+def _count(
+    connection: duckdb.DuckDBPyConnection, relation: str, values: Sequence[str], aggregate: str = "count"
+) -> int:
+    """Counts rows, and looks at every one of `values` on the way."""
+    looks = [f"{aggregate}({value})" for value in values]
+    rows = connection.execute(f"SELECT {', '.join(['count(*)', *looks])} FROM {relation}").fetchall()
     return int(rows[0][0])
 
 

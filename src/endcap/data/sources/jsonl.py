@@ -8,7 +8,7 @@ import duckdb
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.errors import InputError
 from endcap.data.sources import spark
-from endcap.data.sources.duck import Scan, count, literal, literal_name, scan_lines, table, view
+from endcap.data.sources.duck import ROW, Scan, count, literal, literal_name, scan_lines, table, view
 from endcap.data.sources.plain import Plain, read_events, read_items, unique
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Format, Items, Tables
@@ -48,7 +48,7 @@ def _local(connection: duckdb.DuckDBPyConnection, source: Source, used: Sequence
     keys = ", ".join(pointer(key) for key in used)
     columns = ", ".join(f"values[{place}] AS {literal_name(key)}" for place, key in enumerate(used, start=1))
     extracted = f"(SELECT row, json_extract_string(line, [{keys}]) AS values FROM {objects.name})"
-    return Scan(view(connection, f"SELECT row, {columns} FROM {extracted}"), objects.records, objects.problems)
+    return Scan(view(connection, f"SELECT row AS {ROW}, {columns} FROM {extracted}"), objects.records, objects.problems)
 
 
 def _spark(backend: Backend, source: Source, used: Sequence[str]) -> tuple[DataFrame, DataFrame | None]:

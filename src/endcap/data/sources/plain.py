@@ -8,7 +8,7 @@ import duckdb
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.errors import InputError
 from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
-from endcap.data.sources.duck import Scan, frame, literal_name, readable, view
+from endcap.data.sources.duck import ROW, Scan, frame, literal_name, readable, view
 from endcap.data.sources.guess import event_columns, item_columns
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Items, Mapped, Tables
@@ -71,7 +71,7 @@ def _load(
             f"{source.path} has no {'readable ' if scan.problems else ''}records; {_nothing(backend, scan)}"
         )
     renamed = [f"{literal_name(name)} AS {literal_name(column)}" for column, name in columns.items()]
-    selected = view(backend.connection, f"SELECT row, {', '.join(renamed)} FROM {scan.name}")
+    selected = view(backend.connection, f"SELECT {ROW} AS row, {', '.join(renamed)} FROM {scan.name}")
     note = f"read {scan.records:,} records from {_files(source)}"
     return frame(backend, selected), frame(backend, scan.problems) if scan.problems else None, [note]
 

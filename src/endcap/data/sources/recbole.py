@@ -9,7 +9,7 @@ from pathlib import Path
 
 from endcap.data.backend import Backend
 from endcap.data.errors import InputError
-from endcap.data.sources.duck import Scan, frame, literal_name, local, readable, scan_delimited, view
+from endcap.data.sources.duck import ROW, Scan, frame, literal_name, local, readable, scan_delimited, view
 from endcap.data.sources.guess import event_columns, item_columns
 from endcap.data.sources.plain import others, unique
 from endcap.data.sources.recognise import with_items
@@ -34,7 +34,7 @@ def read(backend: Backend, source: Source, given: Mapped) -> Tables:
         columns = event_columns(names, given, str(file))
         selected = [f"{literal_name(name)} AS {literal_name(column)}" for column, name in columns.items()]
         selected += [f"'{part}' AS part"] if part else []
-        selects.append(f"SELECT row + {before} AS row, {', '.join(selected)} FROM {scan.name}")
+        selects.append(f"SELECT {ROW} + {before} AS row, {', '.join(selected)} FROM {scan.name}")
         problems += [scan.problems] if scan.problems else []
         before += scan.records
         notes.append(f"read {scan.records:,} interactions from {file.name}")
@@ -59,7 +59,7 @@ def read_items(backend: Backend, source: Source, given: Mapped) -> Items:
     columns = item_columns(names, given, str(file))
     kept = columns | others(names, columns.values())
     selected = ", ".join(f"{literal_name(name)} AS {literal_name(column)}" for column, name in kept.items())
-    items = view(local(backend, source, "recbole"), f"SELECT row, {selected} FROM {scan.name}")
+    items = view(local(backend, source, "recbole"), f"SELECT {ROW} AS row, {selected} FROM {scan.name}")
     problems = frame(backend, scan.problems) if scan.problems else None
     return Items("recbole", frame(backend, items), columns, problems, [f"read {scan.records:,} items from {file.name}"])
 
