@@ -53,6 +53,11 @@ def test_what_cannot_be_an_answer_is_not_counted():
     assert_close(model.score(ask(histories([1]), np.array([VIEW]))), torch.tensor([[0, 0, 1.0, 0]]))
 
 
+def test_what_the_vocabulary_does_not_know_is_not_counted():
+    model = fitted(log([0, 0, 1, 2], [VIEW] * 4))
+    assert_close(2 * model.score(ask(histories([1]), np.array([VIEW]))), torch.tensor([[0, 1.0, 1, 0]]))
+
+
 def test_an_event_a_half_life_old_counts_half():
     model = fitted(log([1, 2, 3], [VIEW] * 3, [0, 10 * DAY, 20 * DAY]), PopularConfig(half_life=10))
     assert_close(1.75 * model.score(ask(histories([1]), np.array([VIEW]))), torch.tensor([[0, 0.25, 0.5, 1]]))

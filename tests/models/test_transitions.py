@@ -99,6 +99,11 @@ def test_nothing_leads_to_what_cannot_be_an_answer():
     assert_close(scored, torch.tensor([[0, 0, 0.0], [0, 0.5, 0]]))
 
 
+def test_nothing_leads_to_or_from_what_the_vocabulary_does_not_know():
+    scored = scores(fitted(log([[1, 0, 2]], 2)), log([[1], [2]], 2))
+    assert_close(scored, torch.tensor([[0, 0, 0.5], [0, 0.25, 0]]))
+
+
 def test_only_the_strongest_neighbours_are_kept():
     train = log([[1, 2], [1, 2], [1, 3]], 3)
     assert_close(scores(fitted(train, replace(PLAIN, neighbours=1)), log([[1]], 3)), torch.tensor([[0, 0, 2.0, 0]]))

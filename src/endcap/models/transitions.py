@@ -22,8 +22,8 @@ from endcap.models.popular import ASKABLE, goals, prior
 
 PAIRS = 2_000_000
 """Pairs counted at a time: some 300 MB while they are sorted."""
-ENTRIES = 60_000_000
-"""Above this many different pairs (700 MB) the rarest are forgotten while counting."""
+ENTRIES = 30_000_000
+"""Above this many different pairs (some 3 GB at the peak) the rarest are forgotten while counting."""
 NEGLIGIBLE = 1e-3
 """Steps of the history with less weight than this are not looked up."""
 
@@ -133,6 +133,7 @@ class Transitions(ClosedForm):
         slot = slots[train.kinds]
         n_slots = max(len(self.targets), 1)
         total = sparse.csr_array((n_slots * size, size), dtype=np.float32)
+        waiting: list[sparse.csr_array] = []
         step = steps(train)
         ends = np.repeat(train.offsets[1:], train.lengths)
         reach = np.minimum(ends - np.arange(len(ends)) - 1, self.config.window)
@@ -151,9 +152,14 @@ class Transitions(ClosedForm):
             keep = (slot[targets] >= 0) & (train.items[sources] > 0) & (train.items[targets] > 0)
             sources, targets, weight = sources[keep], targets[keep], weight[keep]
             rows = slot[targets] * size + train.items[sources]
-            total = total + sparse.coo_array((weight, (rows, train.items[targets])), shape=total.shape).tocsr()
+            waiting.append(sparse.coo_array((weight, (rows, train.items[targets])), shape=total.shape).tocsr())
+            # Each sum reads the whole total: wait until it pays.
+            if 4 * sum(part.nnz for part in waiting) > total.nnz:
+                total = sum(waiting, start=total)
+                waiting = []
             if total.nnz > ENTRIES:
                 total = _strongest(total, self.config.neighbours)
+        total = sum(waiting, start=total)
         return [total[slot * size : (slot + 1) * size] for slot in range(n_slots)]
 
     def _scaled(self, counts: sparse.csr_array) -> sparse.csr_array:
@@ -173,12 +179,14 @@ def _pairs(places: Ints, reach: Ints) -> tuple[Ints, Ints]:
 
 
 def _strongest(matrix: sparse.csr_array, keep: int) -> sparse.csr_array:
-    """The `keep` largest entries of each row; equal ones by column."""
+    """The `keep` largest entries of each row, none of them negative; equal ones by column."""
     lengths = np.diff(matrix.indptr)
     if lengths.max(initial=0) <= keep:
         return matrix
     rows = np.repeat(np.arange(len(lengths)), lengths)
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
+    # Positive floats sort like their bits; one key sorts ten times faster than lexsort.
+    bits = matrix.data.astype(np.float32).view(np.uint32).astype(np.int64)
+    order = np.argsort(rows << 32 | 0xFFFFFFFF - bits, kind="stable")
     chosen = np.sort(order[np.arange(len(order)) - matrix.indptr[rows] < keep])
     indptr = np.concatenate([[0], np.cumsum(np.minimum(lengths, keep))])
     return sparse.csr_array((matrix.data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
