@@ -39,8 +39,10 @@ def _split(backend: Backend, read: DataFrame, used: Sequence[str], problem: str)
     F = backend.F  # noqa: N806
     records = _numbered(backend, read)
     good = records.where(F.col(BROKEN).isNull()).select("row", *map(_quoted, used))
+    # Spark refuses a query of the broken records' column alone, so another one is named, in vain
+    value = F.coalesce(F.col(BROKEN), F.col(_quoted(used[0]))).substr(1, 200)
     broken = records.where(F.col(BROKEN).isNotNull()).select(
-        "row", F.lit("").alias("column"), F.col(BROKEN).substr(1, 200).alias("value"), F.lit(problem).alias("problem")
+        "row", F.lit("").alias("column"), value.alias("value"), F.lit(problem).alias("problem")
     )
     return good, broken
 
