@@ -1,17 +1,27 @@
 """Evaluation by full ranking: every item is a candidate, ranks are counted, nothing is sampled."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import torch
 
 from endcap import metrics
+from endcap.data.interactions import Interactions
+from endcap.data.schema import KINDS
 from endcap.data.split import Queries
 from endcap.data.vocabulary import Floats, Ints
 from endcap.models.base import Recommender
 from endcap.ranking import CHUNK, Ranking, scores, top
 
 METRICS = {"hr": metrics.hit_rate, "ndcg": metrics.ndcg, "mrr": metrics.reciprocal_rank, "recall": metrics.recall}
+
+ACCURACY = ("hr@5", "hr@10", "hr@20", "ndcg@5", "ndcg@10", "ndcg@20", "mrr@20", "recall@10", "recall@20")
+"""The metrics of ranks in every result."""
+
+LISTED = 10
+"""How many items of each list the metrics of lists look at."""
 
 
 @dataclass(frozen=True)
@@ -53,27 +63,152 @@ def evaluate(model: Recommender, queries: Queries, *, repeat: bool = False, show
 
 def _ranks(scored: torch.Tensor, rows: torch.Tensor, targets: torch.Tensor) -> Floats:
     """(targets,) places by counting: those above, and those equal with a lower index."""
-    ranks = np.empty(len(targets))
-    for start in range(0, len(targets), CHUNK):  # a basket repeats its row: bounded memory
-        row, target = rows[start : start + CHUNK], targets[start : start + CHUNK]
-        own = scored[row, target].unsqueeze(1)  # (chunk, 1)
-        table = scored if len(row) == len(scored) and bool((row == torch.arange(len(row))).all()) else scored[row]
-        before = (table > own).sum(1) + _equal_before(table, own, target)
-        rank = (before + 1).to(torch.float64)
-        rank[(own.squeeze(1) == -torch.inf) | (target == 0)] = torch.inf
-        ranks[start : start + CHUNK] = rank.numpy()
+    scores, row, target = scored.numpy(), rows.numpy(), targets.numpy()
+    own = scores[row, target][:, None]  # (targets, 1)
+    ranks = np.empty(len(target))
+    single = len(row) == len(scores) and bool((np.diff(row) == 1).all())  # one answer a query: no row is copied
+    for start in range(0, len(target), _BLOCK):  # a basket repeats its row: bounded memory
+        part = slice(start, start + _BLOCK)
+        table, mine = scores[part if single else row[part]], own[part]
+        above, equal = _count(np.greater, table, mine), _count(np.equal, table, mine)
+        tied = np.flatnonzero(equal > 1)  # rare for networks: looked at only where there is a tie at all
+        if len(tied):
+            lower = np.arange(table.shape[1]) < target[part][tied, None]
+            above[tied] += ((table[tied] == mine[tied]) & lower).sum(1)
+        ranks[part] = above + 1
+    # A score that is not a number is no reason to be shown: without this it would count as the best.
+    ranks[~(own[:, 0] > -np.inf) | (target == 0)] = np.inf
     return ranks
 
 
-def _equal_before(table: torch.Tensor, own: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    equal = table == own
-    result = equal.sum(1) - 1
-    tied = result > 0
-    if tied.any():  # rare for networks: count only where there is a tie at all
-        lower = torch.arange(table.shape[1]) < target[tied].unsqueeze(1)
-        result[tied] = (equal[tied] & lower).sum(1)
-    return result
+_BLOCK = 64
+"""Rows counted at a time: 64 x 12,000 scores stay in the processor's cache."""
+
+
+def _count(compare: np.ufunc, table: np.ndarray, own: np.ndarray) -> Ints:
+    """(rows,) in how many columns `compare(table, own)` holds.
+
+    Adding up booleans one by one costs more than all the rest of an evaluation. Eight of them are one 64-bit word:
+    words are added, at most 255 at a time so that no byte overflows into the next, then their bytes.
+    """
+    rows, columns = table.shape
+    words = -(-columns // 8)
+    holds = np.zeros((rows, words * 8), dtype=np.bool_)
+    compare(table, own, out=holds[:, :columns])
+    sums = np.add.reduceat(holds.view(np.uint64), np.arange(0, words, 255), axis=1)
+    return np.ascontiguousarray(sums).view(np.uint8).sum(axis=1, dtype=np.int64)
 
 
 def _joined(lists: list[Ranking]) -> Ranking:
     return Ranking(np.concatenate([part.items for part in lists]), np.concatenate([part.scores for part in lists]))
+
+
+def measure(
+    model: Recommender,
+    queries: Queries,
+    train: Interactions,
+    *,
+    categories: Sequence[str] | None = None,
+    repeat: bool = False,
+) -> tuple[dict[str, float], Evaluation]:
+    """All metrics of one model by name, and the evaluation they come from.
+
+    Popularity is counted in `train`. categories: (items + 1,) as the Catalog has them; without any, what needs them
+    is NaN. `missed_never_in_training` is the share of answers that no model could have shown.
+    """
+    evaluation = evaluate(model, queries, repeat=repeat, shown=LISTED)
+    assert evaluation.shown is not None
+    shown, counts = evaluation.shown.items, np.bincount(train.items, minlength=train.n_items + 1)
+    codes = _codes(categories, train.n_items)
+    values = {name: _nanmean(evaluation.metric(name)) for name in ACCURACY} | {
+        f"coverage@{LISTED}": metrics.coverage(shown, train.n_items),
+        f"novelty@{LISTED}": _nanmean(metrics.novelty(shown, counts)),
+        f"diversity@{LISTED}": _nanmean(metrics.diversity(shown, codes)),
+        f"popularity_bias@{LISTED}": metrics.popularity_bias(shown, queries.histories, counts),
+        f"calibration@{LISTED}": _nanmean(metrics.calibration(shown, queries.histories, codes)),
+        f"gini@{LISTED}": metrics.gini(metrics.exposure(shown, train.n_items)),
+        "missed_never_in_training": _nanmean(queries.targets == 0),
+    }
+    return values, evaluation
+
+
+def slices(evaluation: Evaluation, queries: Queries, train: Interactions) -> list[dict[str, str | int | float]]:
+    """Where a model is good: {by, name, n, hr@10, ndcg@10} for every slice that has a question.
+
+    By history length, by kind asked for and by day, questions are counted. By popularity of the answer, answers are
+    counted, each as a question of its own (a basket may hold both head and tail). Head are the items with the most
+    training events that together make up the first third of them, middle and tail the next two thirds.
+    """
+    single = Evaluation(evaluation.ranks, np.arange(len(evaluation.ranks) + 1), None)
+    found = _sliced("history length", evaluation, *_lengths(queries))
+    found += _sliced("popularity of the answer", single, *_popularity(queries, train))
+    found += _sliced("kind asked for", evaluation, queries.goals, ("none", *KINDS))
+    if queries.asked is not None and np.isfinite(queries.asked).any():
+        found += _sliced(*_days(evaluation, queries.asked))
+    return found
+
+
+def _sliced(by: str, evaluation: Evaluation, place: Ints, names: Sequence[str]) -> list[dict[str, str | int | float]]:
+    """One line per name that occurs; place: (queries,) into names, -1 for none."""
+    chosen = place >= 0
+    n = np.bincount(place[chosen], minlength=len(names))
+    values = {
+        metric: np.bincount(place[chosen], evaluation.metric(metric)[chosen], minlength=len(names))
+        for metric in ("hr@10", "ndcg@10")
+    }
+    return [
+        {
+            "by": by,
+            "name": names[i],
+            "n": int(n[i]),
+            **{metric: float(sums[i] / n[i]) for metric, sums in values.items()},
+        }
+        for i in np.flatnonzero(n).tolist()
+    ]
+
+
+def _lengths(queries: Queries) -> tuple[Ints, Sequence[str]]:
+    names = ("0", "1-2", "3-5", "6-10", "11-20", "21-50", "51+")
+    return np.searchsorted([1, 3, 6, 11, 21, 51], queries.histories.lengths, side="right"), names
+
+
+def _popularity(queries: Queries, train: Interactions) -> tuple[Ints, Sequence[str]]:
+    """(targets,) by the share of the training events that more popular items take."""
+    counts = np.bincount(train.items, minlength=train.n_items + 1)
+    counts[0] = 0
+    order = np.argsort(-counts, kind="stable")
+    before = np.empty(len(counts))
+    before[order] = np.cumsum(counts[order]) - counts[order]
+    third = np.minimum(3 * before / max(1, counts.sum()), 2).astype(np.int64)  # 0 head, 1 middle, 2 tail
+    place = np.where(counts > 0, 3 - third, 0)
+    return place[queries.targets], ("never in training", "tail", "middle", "head")
+
+
+def _days(evaluation: Evaluation, asked: Floats) -> tuple[str, Evaluation, Ints, Sequence[str]]:
+    """Days in UTC; months or years where there would be more than 40 lines."""
+    known = np.isfinite(asked)
+    days, place = np.unique(np.floor(asked[known] / 86400), return_inverse=True)
+    texts = [datetime.fromtimestamp(day * 86400, UTC).date().isoformat() for day in days]
+    by, names = "day", texts
+    for by, width in (("day", 10), ("month", 7), ("year", 4)):  # noqa: B007
+        names = sorted({text[:width] for text in texts})
+        if len(names) <= 40:
+            break
+    index = {name: i for i, name in enumerate(names)}
+    of_day = np.array([index[text[: len(names[0])]] for text in texts])
+    result = np.full(len(asked), -1)
+    result[known] = of_day[place]
+    return by, evaluation, result, names
+
+
+def _codes(categories: Sequence[str] | None, n_items: int) -> Ints:
+    """(items + 1,) a number per category, 0 where none is known."""
+    if categories is None:
+        return np.zeros(n_items + 1, dtype=np.int64)
+    names = np.unique([*categories, ""])  # the empty name sorts first
+    return np.searchsorted(names, np.asarray(categories))
+
+
+def _nanmean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,4 +1,4 @@
-"""Ranking metrics as pure functions of ranks: (queries,) values from the places of the right answers.
+"""Metrics as pure functions: of ranks (where the right answers came), and of the lists that were shown.
 
 Ranks start at 1; a missed answer has rank infinity. `offsets` groups the ranks of one query
 (a basket has several answers).
@@ -6,6 +6,7 @@ Ranks start at 1; a missed answer has rank infinity. `offsets` groups the ranks 
 
 import numpy as np
 
+from endcap.data.interactions import Histories
 from endcap.data.vocabulary import Floats, Ints
 
 
@@ -48,3 +49,81 @@ def gini(counts: Ints) -> float:
         return 0.0
     n = len(ordered)
     return float((2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * total))
+
+
+def coverage(shown: Ints, n_items: int) -> float:
+    """The share of the catalogue that is shown to anyone. shown: (queries, k), 0 where a list is shorter."""
+    return len(np.unique(shown[shown > 0])) / n_items if n_items else 0.0
+
+
+def exposure(shown: Ints, n_items: int) -> Ints:
+    """(items,) how many lists each item is in, without padding: what `gini` is taken of."""
+    return np.bincount(shown.ravel(), minlength=n_items + 1)[1:]
+
+
+def novelty(shown: Ints, counts: Ints) -> Floats:
+    """(queries,) the mean self-information -log2 p of the items shown, in bits; NaN for an empty list.
+
+    p is an item's share of the training events, `counts` (items + 1,); one without events counts as if it had one.
+    Zhou et al., 2010.
+    """
+    share = np.maximum(counts, 1) / max(1, counts[1:].sum())
+    return _mean(-np.log2(share)[shown], shown > 0)
+
+
+def diversity(shown: Ints, categories: Ints) -> Floats:
+    """(queries,) the share of a list's pairs whose categories differ; NaN where no pair has both categories.
+
+    categories: (items + 1,) a number per item, 0 where it is unknown.
+    """
+    listed = categories[shown]  # (queries, k)
+    first, second = np.triu_indices(shown.shape[1], 1)
+    return _mean(listed[:, first] != listed[:, second], (listed[:, first] > 0) & (listed[:, second] > 0))
+
+
+def popularity_bias(shown: Ints, histories: Histories, counts: Ints) -> float:
+    """How much more popular the items shown are than those in the same users' histories: 0 alike, 1 twice as popular.
+
+    Both are averaged within each user first; users without history or list are left out.
+    Abdollahpouri et al., 2019 (there: the change of the group's average popularity); counts: (items + 1,).
+    """
+    lists = _mean(counts[shown], shown > 0)
+    sums = np.concatenate([[0.0], np.cumsum(counts[histories.items], dtype=np.float64)])
+    lengths = histories.lengths
+    own = (sums[histories.offsets[1:]] - sums[histories.offsets[:-1]]) / np.where(lengths > 0, lengths, np.nan)
+    both = ~np.isnan(lists) & ~np.isnan(own)
+    return float(lists[both].mean() / own[both].mean() - 1) if both.any() else float("nan")
+
+
+def calibration(shown: Ints, histories: Histories, categories: Ints, smoothing: float = 0.01) -> Floats:
+    """(queries,) how far a list's categories are from its history's: Kullback-Leibler divergence in nats, 0 the same.
+
+    The list's shares q are mixed with `smoothing` of the history's p, so that a missing category costs a finite
+    amount: sum p ln(p / ((1 - smoothing) q + smoothing p)). Steck, 2018. NaN where either has no known category.
+    """
+    n_categories = int(categories.max(initial=0)) + 1
+    wanted, p = _shares(histories.owners, categories[histories.items], len(histories), n_categories)
+    rows = np.repeat(np.arange(len(shown)), shown.shape[1])
+    offered, q = _shares(rows, categories[shown.ravel()], len(shown), n_categories)
+    # The list's share of each category of the history: both are sorted by query, then category.
+    places = np.minimum(np.searchsorted(offered, wanted), max(0, len(offered) - 1))
+    of_list = np.where(offered[places] == wanted, q[places], 0.0) if len(offered) else np.zeros(len(wanted))
+    terms = p * np.log(p / ((1 - smoothing) * of_list + smoothing * p))
+    result = np.bincount(wanted // n_categories, terms, minlength=len(shown))
+    either = np.zeros((2, len(shown)), dtype=bool)
+    either[0, wanted // n_categories] = either[1, offered // n_categories] = True
+    return np.where(either.all(axis=0), result, np.nan)
+
+
+def _shares(rows: Ints, categories: Ints, n_rows: int, n_categories: int) -> tuple[Ints, Floats]:
+    """Sorted keys row * n_categories + category of what occurs, and each one's share of its row."""
+    known = categories > 0
+    keys, counts = np.unique(rows[known] * n_categories + categories[known], return_counts=True)
+    totals = np.bincount(keys // n_categories, counts, minlength=n_rows)
+    return keys, counts / totals[keys // n_categories]
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> Floats:
+    """(rows,) the mean of the values that count; NaN where none does."""
+    n = where.sum(axis=1)
+    return np.where(where, values, 0.0).sum(axis=1) / np.where(n > 0, n, np.nan)

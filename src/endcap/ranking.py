@@ -50,10 +50,10 @@ def scores(
 def top(scored: Tensor, k: int) -> Ranking:
     """The k best columns of each row; equal scores in the order of their index, as the metrics count them."""
     k = min(k, scored.shape[1] - 1)
-    best, items = scored.topk(k, dim=1)
+    best, items = scored.topk(k + 1, dim=1)
     # topk breaks ties at random: rows with a tie at the edge or within are sorted stably instead.
-    tied = (scored >= best[:, -1:]).sum(1) > k
-    tied |= (best[:, 1:] == best[:, :-1]).any(1)
+    tied = (best[:, 1:] == best[:, :-1]).any(1)
+    best, items = best[:, :k], items[:, :k]
     if tied.any():
         stable = scored[tied].sort(dim=1, descending=True, stable=True)
         best[tied], items[tied] = stable.values[:, :k], stable.indices[:, :k]
