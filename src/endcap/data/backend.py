@@ -47,6 +47,17 @@ class Backend:
         self._tables[name] = made
         return made
 
+    def view(self, frame: DataFrame) -> DataFrame:
+        """The same rows, still computed at each use, under a short name.
+
+        SQLFrame copies a frame's whole expression at every step, which takes longer than small queries.
+        """
+        if self.connection is None:
+            return frame
+        name = f"view_{next(_table_numbers)}"
+        self.connection.execute(f"CREATE VIEW {name} AS {frame.sql(dialect='duckdb', pretty=False, optimize=False)}")
+        return self.session.table(name)
+
     def release(self, frame: DataFrame) -> None:
         """Frees what `materialise` made; neither it nor a frame that reads it can be used afterwards."""
         if self.connection is None:

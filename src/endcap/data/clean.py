@@ -104,7 +104,7 @@ def clean_training(backend: Backend, events: DataFrame, config: CleanConfig) -> 
     if config.min_user_events > 1 or config.min_item_events > 1:
         events, step = _core(backend, events, config.min_user_events, config.min_item_events)
         steps.append(step)
-    return Cleaned(events, tuple(steps))
+    return Cleaned(backend.view(events) if steps else events, tuple(steps))
 
 
 def _without_bots(backend: Backend, events: DataFrame, rule: BotRule) -> tuple[DataFrame, Step]:
@@ -115,7 +115,7 @@ def _without_bots(backend: Backend, events: DataFrame, rule: BotRule) -> tuple[D
     if not n_bots:
         return events, Step("bots", before, before, about)
     after = before - events.join(bots, on="user_id", how="left_semi").count()
-    return events.join(bots, on="user_id", how="left_anti"), Step("bots", before, after, about)
+    return backend.view(events.join(bots, on="user_id", how="left_anti")), Step("bots", before, after, about)
 
 
 def _core(backend: Backend, events: DataFrame, user_events: int, item_events: int) -> tuple[DataFrame, Step]:

@@ -84,7 +84,7 @@ def _temporal(backend: Backend, events: DataFrame, config: SplitConfig) -> Marke
         .when(F.col("time") < test, F.lit("valid"))
         .otherwise(F.lit("test"))
     )
-    return Marked(_with_part(backend, events, part), (valid, test))
+    return Marked(backend.view(_with_part(backend, events, part)), (valid, test))
 
 
 def _leave_one_out(backend: Backend, events: DataFrame) -> Marked:

@@ -134,7 +134,7 @@ def validate(
             for name in EVENT_COLUMNS
         ]
     )  # fmt: skip
-    return Validated(events, problems, tuple(notes), sum(group["n"] for group in counts))
+    return Validated(backend.view(events), backend.view(problems), tuple(notes), sum(group["n"] for group in counts))
 
 
 def validate_items(backend: Backend, raw: DataFrame) -> ValidatedItems:
