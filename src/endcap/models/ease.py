@@ -93,11 +93,13 @@ class Ease(ClosedForm):
             mode="sum",
             per_sample_weights=decay * _latest(batch.items, owners, len(self.popularity)),
         )
-        result = (POPULARITY * (self.popularity - 1)).repeat(len(batch), 1)
-        if len(self.kept) < len(self.popularity) - 1:
-            result += scored.min(dim=1, keepdim=True).values
-            result[:, self.kept] = POPULARITY * self.popularity[self.kept]
-        result[:, self.kept] += scored
+        result = (POPULARITY * self.popularity).repeat(len(batch), 1)
+        if len(self.kept) == len(self.popularity) - 1:
+            result[:, 1:] += scored
+            return result
+        known = result[:, self.kept] + scored
+        result += known.min(dim=1, keepdim=True).values - 2 * POPULARITY
+        result[:, self.kept] = known
         return result
 
 

@@ -109,13 +109,13 @@ class Transitions(ClosedForm):
         heard = (weights >= NEGLIGIBLE).numpy()
         size = (len(self.offsets) - 1, self.n_items + 1)
         matrix = sparse.csr_array((self.weights.numpy(), self.columns.numpy(), self.offsets.numpy()), shape=size)
-        queries = sparse.csr_array(
-            (weights.numpy()[heard], (owners.numpy()[heard], rows.numpy()[heard])), shape=(len(batch), size[0])
-        )
+        # 32 bits like `matrix`: scipy would copy all of its columns to 64 at each call.
+        places = owners.numpy()[heard].astype(np.int32), rows.numpy()[heard].astype(np.int32)
+        queries = sparse.csr_array((weights.numpy()[heard], places), shape=(len(batch), size[0]))
         found = queries @ matrix
         # Not `+= found`: scipy would make a dense copy first.
-        places = np.repeat(np.arange(len(batch)) * size[1], np.diff(found.indptr)) + found.indices
-        result.numpy().reshape(-1)[places] += found.data
+        flat = np.repeat(np.arange(len(batch)) * size[1], np.diff(found.indptr)) + found.indices
+        result.numpy().reshape(-1)[flat] += found.data
         return result
 
     def _rows(self, asked: Tensor) -> Tensor:
