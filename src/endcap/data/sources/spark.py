@@ -18,6 +18,7 @@ def delimited(
     """Delimited text as strings, and its broken records."""
     schema = ", ".join(f"{_quoted(name)} STRING" for name in [*names, BROKEN])
     options = {"header": True, "sep": source.delimiter, "escape": '"', "columnNameOfCorruptRecord": BROKEN}
+    options["columnPruning"] = False  # or what counts as broken would depend on the columns asked for
     reader = backend.session.read.schema(schema).options(**options)
     return _split(backend, reader.csv([str(file) for file in source.files]), used, "the number of fields is wrong")
 
