@@ -55,9 +55,9 @@ class Histories:
         starts, ends = self.offsets[:-1][indices], self.offsets[1:][indices]
         return self.ranges(starts if last is None else np.maximum(starts, ends - last), ends)
 
-    def known(self) -> "Histories":
-        """The same histories without the items that the vocabulary does not know."""
-        keep = self.items > 0
+    def known(self, n_items: int | None = None) -> "Histories":
+        """The same histories without the items that have no index, or one above `n_items`."""
+        keep = (self.items > 0) & (n_items is None or self.items <= n_items)
         return self._select(np.flatnonzero(keep), np.concatenate([[0], np.cumsum(keep)])[self.offsets])
 
     def _select(self, places: Ints, offsets: Ints) -> "Histories":

@@ -74,12 +74,12 @@ def split(table: pa.Table, goal: str | None = None, min_rating: float | None = N
     train = from_table(table.filter(is_train))
     if not len(train.items):
         raise InputError("found no training events after the split; use another --split or more data")
-    everything = from_table(table, train.vocabulary)
+    everything = from_table(table, train.vocabulary.extend(pc.unique(table["item_id"]).to_pylist()))
     parts = _in_order(table)
     return Split(
         train=train,
-        valid=_queries(everything, parts, "valid", goal, min_rating),
-        test=_queries(everything, parts, "test", goal, min_rating),
+        valid=_queries(everything, parts, "valid", train.n_items, goal, min_rating),
+        test=_queries(everything, parts, "test", train.n_items, goal, min_rating),
     )
 
 
@@ -109,8 +109,13 @@ def positive(histories: Histories, min_rating: float | None) -> np.ndarray:
     return allowed
 
 
-def _queries(log: Interactions, parts: Ints, part: Part, goal: str | None, min_rating: float | None) -> Queries:
-    """One question per user: the last step of the period that holds an answer."""
+def _queries(
+    log: Interactions, parts: Ints, part: Part, n_items: int, goal: str | None, min_rating: float | None
+) -> Queries:
+    """One question per user: the last step of the period that holds an answer.
+
+    Indices of the log above `n_items` are items that training never saw.
+    """
     answers = (parts == _PARTS[part]) & positive(log, min_rating)
     if goal is not None:
         answers &= log.kinds == KIND_INDEX[goal]
@@ -131,8 +136,8 @@ def _queries(log: Interactions, parts: Ints, part: Part, goal: str | None, min_r
     pairs = np.unique(np.stack([owners[chosen], log.items[chosen]]), axis=1)  # an item counts once in a basket
     lengths = np.bincount(pairs[0], minlength=len(log))[owners[last]]
     return Queries(
-        histories=log.ranges(starts, first_of_step).known(),
-        targets=pairs[1],
+        histories=log.ranges(starts, first_of_step).known(n_items),
+        targets=np.where(pairs[1] <= n_items, pairs[1], 0),
         target_offsets=np.concatenate([[0], np.cumsum(lengths)]),
         goals=log.kinds[last],
         asked=None if log.times is None else log.times[last],
@@ -147,11 +152,12 @@ def questions(
 
     Only events from `since` on are asked for; everything earlier is history.
     """
-    log = from_table(table, vocabulary)
+    log = from_table(table, vocabulary.extend(pc.unique(table["item_id"]).to_pylist()))
     recent = np.ones(len(log.items), dtype=bool)
     if since is not None and log.times is not None:
         recent = log.times >= since
-    return _queries(log, np.where(recent, _PARTS["test"], _PARTS["history"]), "test", goal, min_rating)
+    parts = np.where(recent, _PARTS["test"], _PARTS["history"])
+    return _queries(log, parts, "test", len(vocabulary), goal, min_rating)
 
 
 def repeat_rate(log: Histories, min_rating: float | None = None) -> float:
