@@ -16,7 +16,8 @@ from endcap.data.backend import Backend, DataFrame
 from endcap.data.errors import InputError
 from endcap.data.sources.source import Source, is_gzip
 
-LONGEST = 32 << 20  # bytes of a record
+LONGEST = 8 << 20  # bytes of a record
+BUFFER = 32 << 20  # bytes that a thread reads at once; DuckDB would take sixteen times LONGEST
 ROW = "endcap_row"  # the number of a record, under a name that no source has
 
 
@@ -58,7 +59,7 @@ def scan_delimited(
     columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
     options = (
         f"auto_detect = false, header = true, columns = {{{columns}}}, delim = {literal(delimiter)}, "
-        f"quote = {literal(quote)}, escape = {literal(quote)}, max_line_size = {LONGEST}"
+        f"quote = {literal(quote)}, escape = {literal(quote)}, max_line_size = {LONGEST}, buffer_size = {BUFFER}"
     )
     return _joined(connection, [_scan(connection, file, options, used, header=True) for file in files], used)
 
@@ -67,7 +68,7 @@ def scan_lines(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> 
     """The lines of a text as the column `line`, null where blank; here the number is called `row`."""
     options = (
         "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', "
-        f"strict_mode = false, max_line_size = {LONGEST}"
+        f"strict_mode = false, max_line_size = {LONGEST}, buffer_size = {BUFFER}"
     )
     scan = _joined(connection, [_scan(connection, file, options, ["line"], header=False) for file in files], ["line"])
     return replace(scan, name=view(connection, f"SELECT {ROW} AS row, line FROM {scan.name}"))

@@ -1,6 +1,6 @@
 """Which of a source's columns is which of ours, by the names that shops usually give them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from endcap.data.errors import InputError
 from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
@@ -52,12 +52,6 @@ def event_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, 
 def item_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, str]:
     """Canonical item column -> the source's, in ITEM_COLUMNS order; InputError without an item_id."""
     return _columns(found, given, ITEM_NAMES, ("item_id",), where, [*ITEM_COLUMNS])
-
-
-def names_users_and_items(found: Iterable[str]) -> bool:
-    """Whether column names look like those of an event log."""
-    plain = {_plain(name) for name in found}
-    return all(plain & set(" ".join(EVENT_NAMES[column]).split()) for column in ("user_id", "item_id"))
 
 
 def _columns(

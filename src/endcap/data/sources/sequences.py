@@ -15,7 +15,7 @@ def _recognises(source: Source) -> bool:
     """Whether the first lines could be sequences: several words each, no word of prose, no user twice."""
     if not _is_text(source):
         return False
-    words = [line.split() for line in source.head.splitlines()[:1000] if line.strip()]
+    words = [line.split() for line in source.head.split("\n")[:1000] if line.strip()]
     prose = any(word[-1] in ".,:;!?" for line in words for word in line)
     return not prose and len({line[0] for line in words}) == len(words) and any(len(line) > 1 for line in words)
 

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import gzip
+import io
 import json
 import zlib
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Source:
     @cached_property
     def records(self) -> list[dict[str, object]]:
         """The JSON objects in the head; lines that are none are left out."""
-        return [record for line in self.head.splitlines() if isinstance(record := _json(line), dict)]
+        return [record for line in self.head.split("\n") if isinstance(record := _json(line), dict)]
 
 
 def find(path: Path) -> Source:
@@ -100,7 +101,7 @@ def head(file: Path) -> str:
 def fields(text: str, delimiter: str) -> list[str]:
     """The fields of the first record of a delimited text."""
     try:
-        return next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), [])
+        return next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
     except csv.Error:  # a field longer than the csv module takes: not a header
         return []
 
