@@ -1,0 +1,315 @@
+"""The report: one HTML file that opens offline, with plots inside, for light, dark and paper.
+
+Plots are drawn by Altair and turned into SVG by vl-convert, without a browser. Their colours are placeholders that
+become CSS variables, so that one drawing serves both themes.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from endcap.evaluation import ACCURACY
+from endcap.results import Result
+from endcap.summary import MAIN, TESTED, Summary
+
+_INK, _QUIET, _LINE = "#010101", "#020202", "#030303"
+_COLOURS = tuple(f"#0{place}0a0b" for place in range(8))
+_VARIABLES = {_INK: "ink", _QUIET: "quiet", _LINE: "line"} | {
+    colour: f"c{place}" for place, colour in enumerate(_COLOURS)
+}
+
+_CONFIG = {
+    "font": "sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": _QUIET,
+        "titleColor": _QUIET,
+        "gridColor": _LINE,
+        "domainColor": _LINE,
+        "tickColor": _LINE,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelLimit": 260,
+    },
+}
+
+_LABELS = {
+    "coverage": "coverage",
+    "novelty": "novelty, bits",
+    "diversity": "diversity",
+    "popularity_bias": "popularity bias",
+    "calibration": "calibration, KL",
+    "gini": "Gini of exposure",
+    "missed_never_in_training": "never in training",
+}
+
+
+def render(
+    summary: Summary,
+    results: Sequence[Result],
+    facts: Mapping[str, Any],
+    examples: Sequence[Mapping[str, Any]],
+) -> str:
+    """The page as text.
+
+    summary: of the strict results; results: all of them, refitted ones too.
+    facts: what is known of the data, each part optional: data, columns, protocol (dictionaries of name and value),
+    notes (texts), steps ({name, before, after, note}), audit ({check, ok, detail}).
+    examples: {user, history: [{id, title, kind, time}], models: {name: [{id, title, score}]}, answers: [id]}.
+    """
+    own = [result for result in results if result.protocol == summary.protocol]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "figure": _figure, "day": _day, "value": _value, "label": _label}
+    models = [standing.model for standing in summary.standings]
+    return environment.get_template("report.html").render(
+        summary=summary,
+        facts=facts,
+        examples=examples,
+        colours={model: f"c{place % len(_COLOURS)}" for place, model in enumerate(models)},
+        leaderboard=_leaderboard(summary),
+        cost=_cost(summary),
+        curves=_curves(own, models),
+        slices=_slices(own, models),
+        policies=_policies(own, models),
+        refit=_refitted(results, models),
+        accuracy=ACCURACY,
+        main=MAIN,
+        tested=TESTED,
+        lists=[name for name in (own[0].metrics if own else {}) if name not in ACCURACY],
+        chosen=_chosen(own, models),
+        remarks=list(dict.fromkeys(f"{result.model}: {result.note}" for result in results if result.note)),
+        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _leaderboard(summary: Summary) -> Markup:
+    rows = [
+        {
+            "model": standing.model,
+            "metric": metric.upper(),
+            "mean": standing.metrics[metric],
+            "low": standing.intervals[metric][0],
+            "high": standing.intervals[metric][1],
+        }
+        for metric in TESTED
+        for standing in summary.standings
+    ]
+    models = [standing.model for standing in summary.standings]
+    panels = []
+    for metric in TESTED:
+        base = alt.Chart(alt.InlineData(values=[row for row in rows if row["metric"] == metric.upper()])).encode(
+            y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(labels=metric == TESTED[0], ticks=False)),
+            color=_colour(models),
+        )
+        title = f"{metric.upper()}, 95 % interval by user"
+        rule = base.mark_rule(strokeWidth=2).encode(
+            x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True)), x2="high:Q"
+        )
+        point = base.mark_point(filled=True, size=70, opacity=1).encode(x="mean:Q")
+        text = base.mark_text(dy=-10, fontSize=11, color=_INK).encode(
+            x="mean:Q", text=alt.Text("mean:Q", format=".4f"), color=alt.value(_INK)
+        )
+        panels.append((rule + point + text).properties(width=340, height=38 * len(models)))
+    best = ", ".join(f"{row['model']} {row['mean']:.4f}" for row in rows if row["metric"] == MAIN.upper())
+    return _svg(alt.hconcat(*panels, spacing=24), f"Leaderboard: test {MAIN.upper()} with intervals: {best}.")
+
+
+def _cost(summary: Summary) -> Markup:
+    rows = [
+        {
+            "model": standing.model,
+            "seconds": max(standing.train_seconds, 0.01),  # the axis is logarithmic
+            "mean": standing.metrics[MAIN],
+            "low": standing.intervals[MAIN][0],
+            "high": standing.intervals[MAIN][1],
+        }
+        for standing in summary.standings
+    ]
+    models = [standing.model for standing in summary.standings]
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        x=alt.X("seconds:Q", title="seconds of training (log scale)", scale=alt.Scale(type="log", padding=30)),
+        color=_colour(models),
+    )
+    rule = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
+        y=alt.Y("low:Q", title=f"test {MAIN.upper()}", scale=alt.Scale(zero=True)), y2="high:Q"
+    )
+    point = base.mark_point(filled=True, size=80, opacity=1).encode(y="mean:Q")
+    text = base.mark_text(dx=9, align="left", fontSize=12).encode(y="mean:Q", text="model:N", color=alt.value(_INK))
+    said = "; ".join(f"{row['model']} {row['mean']:.4f} after {_value(row['seconds'])} s" for row in rows)
+    chart = (rule + point + text).properties(width=700, height=260)
+    return _svg(chart, f"Quality against seconds of training: {said}.")
+
+
+def _curves(results: Sequence[Result], models: Sequence[str]) -> Markup | None:
+    """Loss and validation metric of every epoch; None where nothing was trained by epochs."""
+    rows = [
+        {"run": f"{result.model} {result.seed}", "model": result.model, **epoch}
+        for result in results
+        for epoch in result.history
+        if not math.isnan(epoch["loss"])
+    ]
+    if not rows:
+        return None
+    shown = [model for model in models if any(row["model"] == model for row in rows)]
+    panels = []
+    for field, title in (("loss", "training loss"), ("metric", "validation metric")):
+        values = [row for row in rows if not math.isnan(row[field])]
+        line = (
+            alt.Chart(alt.InlineData(values=values))
+            .mark_line(point=alt.OverlayMarkDef(size=18, filled=True), strokeWidth=1.8)
+            .encode(
+                x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
+                y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False)),
+                detail="run:N",
+                color=_colour(models),
+            )
+        )
+        panels.append(line.properties(width=330, height=220))
+    return _svg(
+        alt.hconcat(*panels, spacing=28),
+        f"Learning curves of {', '.join(shown)}: training loss and validation metric per epoch, a line per seed.",
+    )
+
+
+def _colour(models: Sequence[str]) -> alt.Color:
+    shades = [_COLOURS[place % len(_COLOURS)] for place in range(len(models))]
+    return alt.Color("model:N", scale=alt.Scale(domain=list(models), range=shades), legend=None)
+
+
+def _svg(chart: Any, text: str) -> Markup:
+    """The chart as inline SVG with the text for those who cannot see it; colours become CSS variables."""
+    svg = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _CONFIG, "background": None})
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    start = svg.index("<svg") + len("<svg")
+    # Trusted: Vega escapes the texts inside; ours is escaped here.
+    return Markup(f'{svg[:start]} role="img" aria-label="{escape(text)}"{svg[start:]}')
+
+
+def _slices(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:
+    """A heat table for each way to slice: {by, rows: [{name, n, cells: [(value, share of the largest)]}]}."""
+    found: dict[str, dict[str, dict[str, list[dict[str, Any]]]]] = {}
+    for result in results:
+        for line in result.slices:
+            found.setdefault(line["by"], {}).setdefault(line["name"], {}).setdefault(result.model, []).append(line)
+    tables = []
+    for by, names in found.items():
+        rows = []
+        for name, lines in names.items():
+            means = [_mean([line[MAIN] for line in lines.get(model, [])]) for model in models]
+            rows.append({"name": name, "n": next(iter(lines.values()))[0]["n"], "means": means})
+        largest = max((mean for row in rows for mean in row["means"] if not math.isnan(mean)), default=0.0)
+        for row in rows:
+            row["cells"] = [
+                (mean, mean / largest if largest and not math.isnan(mean) else 0.0) for mean in row["means"]
+            ]
+        tables.append({"by": by, "rows": rows})
+    return tables
+
+
+def _policies(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:
+    """All metrics twice, seen items masked and allowed: [{masked, used, rows: [{model, metrics}]}]."""
+    tables = []
+    for masked in (True, False):
+        rows = []
+        for model in models:
+            runs = [
+                result.metrics if result.masked == masked else result.other["metrics"]
+                for result in results
+                if result.model == model and (result.masked == masked or result.other.get("masked") == masked)
+            ]
+            if runs:
+                rows.append({"model": model, "metrics": {name: _mean([run[name] for run in runs]) for name in runs[0]}})
+        if rows:
+            tables.append({"masked": masked, "used": any(result.masked == masked for result in results), "rows": rows})
+    return sorted(tables, key=lambda table: not table["used"])
+
+
+def _refitted(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:
+    """[{model, strict, refit}] the metrics under both protocols, where there are both."""
+    rows = []
+    for model in models:
+        both = {
+            protocol: [result.metrics for result in results if (result.model, result.protocol) == (model, protocol)]
+            for protocol in ("strict", "refit")
+        }
+        if both["strict"] and both["refit"]:
+            rows.append(
+                {"model": model}
+                | {
+                    protocol: {name: _mean([run[name] for run in runs]) for name in TESTED}
+                    for protocol, runs in both.items()
+                }
+            )
+    return rows
+
+
+def _chosen(results: Sequence[Result], models: Sequence[str]) -> list[tuple[str, int, str]]:
+    """What validation chose for each run: (model, seed, text)."""
+    return [
+        (result.model, result.seed, ", ".join(f"{name} {_value(value)}" for name, value in result.chosen.items()))
+        for model in models
+        for result in results
+        if result.model == model and result.chosen
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return math.fsum(known) / len(known) if known else math.nan
+
+
+def _number(value: float) -> str:
+    """A metric: four places, or a dash where it is not known."""
+    return "–" if math.isnan(value) else f"{value:.4f}"
+
+
+def _figure(value: float) -> str:
+    """A count, a cost: three digits that matter, thousands apart."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _value(value: Any) -> str:
+    """Whatever the facts hold."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return _figure(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(each) for each in value)
+    return str(value)
+
+
+def _label(metric: str) -> str:
+    """How a table's head says a metric."""
+    name = metric.partition("@")[0]
+    return _LABELS[name] if name in _LABELS else metric.upper() if name in ("hr", "ndcg", "mrr") else metric
+
+
+def _day(seconds: float | None) -> str:
+    if seconds is None or not math.isfinite(seconds):
+        return ""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (OverflowError, ValueError, OSError):
+        return ""
