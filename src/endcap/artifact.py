@@ -64,8 +64,11 @@ def save(artifact: Artifact, folder: Path) -> None:
 
 def load(folder: Path) -> Artifact:
     """Reads the folder; raises InputError where it is missing, damaged or not one of ours."""
-    missing = [name for name in ("config.toml", "artifact.json", "items.parquet", "weights.safetensors")
-               if not (folder / name).is_file()]
+    missing = [
+        name
+        for name in ("config.toml", "artifact.json", "items.parquet", "weights.safetensors")
+        if not (folder / name).is_file()
+    ]
     if missing:
         raise InputError(f"{folder} is no artifact: found no {', '.join(missing)}; make one with `endcap train`")
     config = configuration.load(folder / "config.toml")
@@ -81,8 +84,10 @@ def load(folder: Path) -> Artifact:
         raise InputError(f"{folder / 'artifact.json'} is damaged: {error}; train it again") from error
     catalog = Catalog.load(folder / "items.parquet")
     if len(catalog.item_ids) != traits.n_items:
-        raise InputError(f"{folder / 'items.parquet'} is damaged: found {len(catalog.item_ids)} items; "
-                         f"expected {traits.n_items}; train it again")
+        raise InputError(
+            f"{folder / 'items.parquet'} is damaged: found {len(catalog.item_ids)} items; "
+            f"expected {traits.n_items}; train it again"
+        )
     model = build(config.model, traits)
     try:
         model.load_state_dict(safetensors.torch.load_file(folder / "weights.safetensors"))

@@ -55,7 +55,8 @@ FormatOption = Annotated[
     str | None, typer.Option("--format", help=f"Guessed; or one of {', '.join(form.name for form in sources.FORMATS)}.")
 ]
 MapOption = Annotated[
-    list[str] | None, typer.Option("--map", metavar="COLUMN=NAME", help="Our column = its name in the file; repeatable.")
+    list[str] | None,
+    typer.Option("--map", metavar="COLUMN=NAME", help="Our column = its name in the file; repeatable."),
 ]
 KindOption = Annotated[
     list[str] | None, typer.Option("--kind", metavar="WORD=KIND", help="The file's word = our kind; repeatable.")
@@ -124,12 +125,17 @@ def compare(
     format: FormatOption = None,  # noqa: A002
     map: MapOption = None,  # noqa: A002
     kind: KindOption = None,
-    models: Annotated[str, typer.Option(help="Names, or TOML files with [model] and [train].")] = ",".join(DEFAULT_MODELS),
-    split: Annotated[Literal["temporal", "leave-one-out", "given"], typer.Option(help="How the log is cut.")] = "temporal",
+    models: Annotated[str, typer.Option(help="Names, or TOML files with [model] and [train].")] = ",".join(
+        DEFAULT_MODELS
+    ),
+    split: Annotated[
+        Literal["temporal", "leave-one-out", "given"], typer.Option(help="How the log is cut.")
+    ] = "temporal",
     seeds: Annotated[int, typer.Option(min=1, help="How often each network is trained.")] = 1,
     refit: Annotated[bool, typer.Option("--refit", help="Also retrain on training and validation together.")] = False,
     repeats: Annotated[
-        Literal["auto", "mask", "allow"], typer.Option(help="Whether seen items may be shown; auto: as the log repeats.")
+        Literal["auto", "mask", "allow"],
+        typer.Option(help="Whether seen items may be shown; auto: as the log repeats."),
     ] = "auto",
     goal: Annotated[Goal | None, typer.Option(help="The kind of event to predict; none: whatever is next.")] = None,
     min_rating: Annotated[float | None, typer.Option(help="Reviews below it are no answers.")] = None,
@@ -159,10 +165,14 @@ def compare(
         _config(name.strip(), data, SplitConfig(method=split), set or []) for name in models.split(",") if name.strip()
     ]
     if not configs:
-        raise InputError(f"found no model in --models {models!r}; expected some of {', '.join(configuration.model_names())}")
-    summary = _compare(configs, out, seeds=seeds, refit=refit, processes=processes, quiet=as_json)
+        raise InputError(
+            f"found no model in --models {models!r}; expected some of {', '.join(configuration.model_names())}"
+        )
+    summary, _ = _compare(configs, out, seeds=seeds, refit=refit, processes=processes, quiet=as_json)
     if as_json:
         print(json.dumps(summary, indent=2, ensure_ascii=False))
+    else:
+        screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def _config(name: str, data: DataConfig, split: SplitConfig, overrides: Sequence[str]) -> Config:
@@ -183,8 +193,8 @@ def _compare(
     refit: bool = False,
     processes: int | None = None,
     quiet: bool = False,
-) -> dict[str, Any]:
-    """Prepares the data, runs all, writes everything into `out`; returns the summary as a dictionary."""
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Prepares the data, runs all, writes everything into `out`; returns the summary and examples."""
     first = configs[0]
     with screen.steps() as step:
         dataset = prepare(backends.local(), first.data, first.clean, first.split, on_step=step)
@@ -206,8 +216,7 @@ def _compare(
     if not quiet:
         screen.out.print(screen.leaderboard(comparison.results))
         screen.verdict(strict)
-        screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
-    return summary
+    return summary, shown
 
 
 def facts(dataset: Dataset, config: Config, masked: bool) -> dict[str, Any]:  # noqa: FBT001
@@ -249,7 +258,9 @@ def train(
     set: Annotated[  # noqa: A002
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes the TOML; repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch of a run that died.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last whole epoch of a run that died.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train one model from one TOML file to an artifact folder.
@@ -283,7 +294,9 @@ def train(
 @app.command()
 def evaluate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact.")],
-    events: Annotated[str | None, typer.Argument(metavar="EVENTS", help="New data; default: the held-out part.")] = None,
+    events: Annotated[
+        str | None, typer.Argument(metavar="EVENTS", help="New data; default: the held-out part.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure an artifact on the held-out part of its own data, or on new data.
@@ -334,7 +347,9 @@ def _unchanged(artifact: Artifact, out: Path) -> None:
     for path, digest in artifact.files.items():
         now = fingerprint([Path(path)]).get(path)
         if now is None:
-            raise InputError(f"{out} was trained on {path}, which is not there; give the data: endcap evaluate {out} EVENTS")
+            raise InputError(
+                f"{out} was trained on {path}, which is not there; give the data: endcap evaluate {out} EVENTS"
+            )
         if now != digest:
             raise InputError(f"{out} was trained on {path}, which has changed since; train again, or give EVENTS")
 
@@ -350,7 +365,9 @@ def _events_table(data: DataConfig) -> Any:
 @app.command()
 def recommend(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact.")],
-    history: Annotated[list[str] | None, typer.Option("--history", metavar="ID", help="An item, oldest first; repeatable.")] = None,
+    history: Annotated[
+        list[str] | None, typer.Option("--history", metavar="ID", help="An item, oldest first; repeatable.")
+    ] = None,
     user: Annotated[str | None, typer.Option(help="A user of the log given with --events.")] = None,
     events: Annotated[str | None, typer.Option(help="The log that holds the user's history.")] = None,
     k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
@@ -398,8 +415,9 @@ def demo(
     """
     configs = demonstration.configs()
     screen.out.print(demonstration.ABOUT)
-    _compare(configs, out)
-    demonstration.show(out)
+    _, shown = _compare(configs, out)
+    screen.examples(shown)
+    screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:

@@ -143,9 +143,14 @@ def _run(
     )
     (folder / "job.json").write_text(json.dumps(asdict(job)))
     announce(Progress(_name(config), "training", epochs=config.train.epochs))
-    _child(folder, lambda epoch: announce(Progress(
-        _name(config), "training", epoch["epoch"], config.train.epochs, epoch["metric"]
-    )), threads, stop)
+    _child(
+        folder,
+        lambda epoch: announce(
+            Progress(_name(config), "training", epoch["epoch"], config.train.epochs, epoch["metric"])
+        ),
+        threads,
+        stop,
+    )
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     announce(Progress(_name(config), "done"))
     return folder
@@ -217,6 +222,3 @@ def _keep_best(folders: Sequence[Path], models: Path) -> None:
     shutil.rmtree(models, ignore_errors=True)
     for name, (_, folder) in best.items():
         shutil.copytree(folder / "artifact", models / name)
-
-
-

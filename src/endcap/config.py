@@ -31,7 +31,16 @@ class Config:
 
 
 # The sections are plain dataclasses; here they learn that an unknown key is an error, not a shrug.
-for _section in (Config, DataConfig, CleanConfig, SplitConfig, TrainConfig, BotRule, LossConfig, *get_args(ModelConfig)):
+for _section in (
+    Config,
+    DataConfig,
+    CleanConfig,
+    SplitConfig,
+    TrainConfig,
+    BotRule,
+    LossConfig,
+    *get_args(ModelConfig),
+):
     _section.__pydantic_config__ = ConfigDict(extra="forbid")
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
 _MODEL: TypeAdapter[ModelConfig] = TypeAdapter(Annotated[ModelConfig, Field(discriminator="name")])

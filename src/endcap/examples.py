@@ -97,8 +97,13 @@ def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: in
         models_shown = {}
         for name, artifact in loaded.items():
             # A refitted model may know more items; its own indices count.
-            own = Histories(_translate(history.items, vocabulary.ids, artifact), history.kinds, history.times,
-                            history.values, history.offsets)
+            own = Histories(
+                _translate(history.items, vocabulary.ids, artifact),
+                history.kinds,
+                history.times,
+                history.values,
+                history.offsets,
+            )
             asked = None if queries.asked is None else float(queries.asked[index])
             models_shown[name] = [
                 {"id": line.id, "title": line.title, "score": line.score}
@@ -108,9 +113,12 @@ def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: in
             {
                 "user": queries.user_ids[index],
                 "history": [
-                    {"id": vocabulary.id(int(item)), "title": some.catalog.title(int(item)),
-                     "kind": KINDS[int(kind) - 1],
-                     "time": None if history.times is None else float(history.times[shown][place])}
+                    {
+                        "id": vocabulary.id(int(item)),
+                        "title": some.catalog.title(int(item)),
+                        "kind": KINDS[int(kind) - 1],
+                        "time": None if history.times is None else float(history.times[shown][place]),
+                    }
                     for place, (item, kind) in enumerate(zip(history.items[shown], history.kinds[shown], strict=True))
                 ],
                 "answers": [vocabulary.id(int(item)) for item in answers if item],

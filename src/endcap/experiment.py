@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from endcap.data.catalog import Catalog
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
-from endcap.evaluation import Evaluation, evaluate, measure
+from endcap.evaluation import Evaluation, evaluate, measure, slices
 from endcap.models import ClosedForm, Traits
 from endcap.results import Result, save
 from endcap.training import Epoch, Fitted, Task, fit
@@ -129,7 +129,7 @@ def _result(
     parts: Split,
     fitted: Fitted,
     catalog: Catalog,
-    protocol: str,
+    protocol: Literal["strict", "refit"],
     task: Task,
 ) -> tuple[Result, Evaluation]:
     train = parts.train
@@ -162,6 +162,8 @@ def _result(
             parameters=sum(tensor.numel() for tensor in fitted.model.state_dict().values()),
             other={"masked": task.repeat, "metrics": other},
             history=[asdict(epoch) for epoch in fitted.epochs],
+            slices=slices(evaluation, parts.test, train),
+            note=getattr(fitted.model, "note", ""),
             chosen=_chosen(fitted) if isinstance(fitted.model, ClosedForm) else {"epoch": fitted.best_epoch},
             valid=float(chosen_by.mean()) if len(chosen_by) else math.nan,
         ),
@@ -191,10 +193,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     artifacts.save(outcome.artifact, out / "artifact")
     for protocol, evaluation in outcome.evaluations.items():
-        np.savez(
-            out / f"values-{protocol}.npz",
-            **{name: evaluation.metric(name) for name in ("hr@10", "ndcg@10")},
-        )
+        values = {name: evaluation.metric(name) for name in ("hr@10", "ndcg@10")}
+        np.savez(out / f"values-{protocol}.npz", allow_pickle=False, **values)
     save(outcome.results, out / "result.json")  # last: its presence says that the run is whole
 
 

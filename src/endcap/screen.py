@@ -74,8 +74,12 @@ def runs() -> Iterator[Any]:
 def epochs(total: int) -> Iterator[Any]:
     """One bar for one training: call it with each Epoch."""
     with Progress(
-        TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(), console=err,
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        console=err,
     ) as bars:
         task = bars.add_task("training", total=total, note="")
 
@@ -173,9 +177,17 @@ def _problems(summary: CheckSummary) -> None:
         rows.add_column(name)
     for problem in summary.problems:
         value = str(problem["value"])
-        rows.add_row(*(escape(str(each)) for each in (
-            problem["row"], problem["column"], value if len(value) <= 60 else value[:57] + "...", problem["problem"]
-        )))
+        rows.add_row(
+            *(
+                escape(str(each))
+                for each in (
+                    problem["row"],
+                    problem["column"],
+                    value if len(value) <= 60 else value[:57] + "...",
+                    problem["problem"],
+                )
+            )
+        )
     out.print(rows)
 
 
@@ -187,7 +199,7 @@ def dataset(prepared: Dataset) -> None:
     for note in given["notes"]:
         out.print(f"· {escape(note)}", highlight=False)
     for step in given["steps"]:
-        out.print(f"· {step['name']}: {step['before']:,} → {step['after']:,} ({escape(step['about'])})", highlight=False)
+        out.print(f"· {step['name']}: {step['before']:,} → {step['after']:,} ({escape(step['note'])})", highlight=False)
 
 
 def verdict(summary: Summary) -> None:
@@ -195,6 +207,23 @@ def verdict(summary: Summary) -> None:
     out.print()
     for sentence in summary.verdict:
         out.print(escape(sentence), highlight=False)
+
+
+def examples(shown: Sequence[dict[str, Any]]) -> None:
+    """What a few users had, and what each model would show them."""
+    for example in shown:
+        had = "; ".join(line["title"] for line in example["history"])
+        out.print(f"\n[bold]{escape(str(example['user']))}[/bold] had, latest last: {escape(had)}", highlight=False)
+        table = Table()
+        for name in example["models"]:
+            table.add_column(name)
+        answers = set(example["answers"])
+        for row in zip(*example["models"].values(), strict=True):
+            table.add_row(
+                *(("[green]✓[/green] " if line["id"] in answers else "") + escape(line["title"]) for line in row)
+            )
+        out.print(table)
+    out.print("✓ bought in the step that was held out", highlight=False)
 
 
 def _date(seconds: float | None) -> str:

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -23,12 +23,13 @@ from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits,
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How networks are trained. Counting models use `seed` and `valid_queries` alone."""
+    """How networks are trained. Counting models use `seed`, `valid_queries` and `choose_events` alone."""
 
     epochs: int = 60  # at most; validation may stop earlier
     patience: int = 5  # epochs without a better validation metric; 0 trains all epochs
     metric: str = "ndcg@10"  # what validation maximises
     valid_queries: int = 5_000  # a random sample of the validation questions; 0: all
+    choose_events: int = 300_000  # of a longer log, counting models choose their parameters on that many events; 0: all
     batch_tokens: int = 2_048  # events a step
     share: float = 1.0  # of the windows an epoch looks at, for very long logs
     goal_share: float = 0.5  # of the questions that ask for [data] goal, where there is one
@@ -109,24 +110,47 @@ def fit(
     return Fitted(model.eval(), config, epochs, best, time.perf_counter() - started)
 
 
-def choose(
-    config: ModelConfig, train: Interactions, valid: Queries, training: TrainConfig, task: Task
-) -> ModelConfig:
-    """Coordinate search over the grid of a counting model: one field at a time, the best kept."""
+def choose(config: ModelConfig, train: Interactions, valid: Queries, training: TrainConfig, task: Task) -> ModelConfig:
+    """Coordinate search over the grid of a counting model: one field at a time, the best kept.
 
-    def value(candidate: ModelConfig) -> float:
-        model = build(candidate, Traits.of(train))
-        assert isinstance(model, ClosedForm)
-        return float(evaluate(model.fit(train), valid, repeat=task.repeat).metric(training.metric).mean())
-
-    model = build(config, Traits.of(train))
+    A long log is searched on a random sample of its users; the chosen values are then fitted to all of it.
+    """
+    traits = Traits.of(train)
+    model = build(config, traits)
     assert isinstance(model, ClosedForm)
-    best = value(config) if model.grid else 0.0
+    if not model.grid:
+        return config
+    train = _sample_users(train, training)
+
+    def value(candidate: ClosedForm) -> float:
+        return float(evaluate(candidate, valid, repeat=task.repeat).metric(training.metric).mean())
+
+    best = value(model.fit(train))
     for name, values in model.grid.items():
-        for candidate in (replace(config, **{name: each}) for each in values):
-            if candidate != config and (found := value(candidate)) > best:
-                config, best = candidate, found
+        for each in values:
+            candidate = type(config)(**(asdict(config) | {name: each}))
+            if candidate == config:
+                continue
+            other = build(candidate, traits)
+            assert isinstance(other, ClosedForm)
+            if name in model.scoring:
+                other.load_state_dict(model.state_dict())
+            else:
+                other.fit(train)
+            if (found := value(other)) > best:
+                config, model, best = candidate, other, found
     return config
+
+
+def _sample_users(train: Interactions, training: TrainConfig) -> Interactions:
+    share = training.choose_events / max(1, len(train.items))
+    if not 0 < share < 1:
+        return train
+    n = max(1, round(share * len(train)))
+    chosen = np.sort(np.random.default_rng(training.seed).choice(len(train), n, replace=False))
+    some = train.take(chosen)
+    ids = tuple(train.user_ids[user] for user in chosen)
+    return Interactions(some.items, some.kinds, some.times, some.values, some.offsets, ids, train.vocabulary)
 
 
 def _sample(valid: Queries, training: TrainConfig) -> Queries:
@@ -218,7 +242,7 @@ def _optimizer(model: Network, training: TrainConfig) -> torch.optim.Optimizer:
 
 
 def _pace(training: TrainConfig, step: int, total: int) -> float:
-    """The share of the learning rate at a step: a linear start, then the schedule down to a tenth... or not."""
+    """The share of the learning rate at a step: a linear start, then the schedule down to a twentieth."""
     start = min(1.0, (step + 1) / max(1, training.warmup))
     done = min(1.0, step / max(1, total))
     match training.schedule:
@@ -251,7 +275,9 @@ def _save(folder: Path, model: Network, optimizer: torch.optim.Optimizer, state:
     tensors = {f"model/{name}": tensor for name, tensor in _copy(model).items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.weights.items()}
     for index, slots in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(slot) for name, slot in slots.items() if slot is not None}
+        tensors |= {
+            f"optimizer/{index}/{name}": torch.as_tensor(slot) for name, slot in slots.items() if slot is not None
+        }
     facts = {
         "epochs": [asdict(epoch) for epoch in state.epochs],
         "steps": state.steps,

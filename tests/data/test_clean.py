@@ -51,7 +51,7 @@ def test_without_times_a_repeat_is_no_copy():
     backend = backends.local(threads=1)
     cleaned = clean_rows(backend, events(backend, "user_id item_id", ("ann", "tea"), ("ann", "tea")), CleanConfig())
     assert taken(cleaned.events, "row") == [1, 2]
-    assert "skipped: without times" in cleaned.steps[0].about
+    assert "skipped: without times" in cleaned.steps[0].note
 
 
 def test_rows_without_a_time_are_no_copies_of_each_other():
@@ -96,7 +96,7 @@ def test_a_bot_is_who_acts_too_fast_in_training():
     cleaned = clean_training(backend, log, replace(OFF, bots=True, bot_rule=rule))
     assert set(taken(cleaned.events, "user_id")) == {"ann", "bob", "cat"}
     assert names(cleaned) == [("bots", 76, 60)]
-    assert cleaned.steps[0].about.startswith("2 users")
+    assert cleaned.steps[0].note.startswith("2 users")
 
 
 def test_k_core_goes_on_until_stable_and_takes_training_events_only():

@@ -40,8 +40,10 @@ def _order(table: pa.Table, method: str) -> Check:
         later = table.filter(pc.and_(pc.equal(table["part"], "train"), pc.greater(table["time"], test["min"])))
         share = len(later) / max(1, pc.sum(pc.equal(table["part"], "train")).as_py())
         return Check(
-            name, False, f"leave-one-out: {share:.0%} of the training events are later than the earliest test event; "
-            "figures flatter, compare with the temporal split"
+            name,
+            False,
+            f"leave-one-out: {share:.0%} of the training events are later than the earliest test event; "
+            "figures flatter, compare with the temporal split",
         )
     return Check(name, ok, f"latest training event {train['max']:.0f}, earliest test event {test['min']:.0f}")
 
@@ -51,8 +53,10 @@ def _copies(table: pa.Table) -> Check:
     keys = ["user_id", "item_id", "kind", "time"]
     if table["time"].null_count == len(table):
         return Check("no event is on both sides of the cut", True, "without times a copy cannot be told from a repeat")
-    sides = [table.filter(pc.equal(table["part"], part)).select(keys).group_by(keys).aggregate([])
-             for part in ("train", "test")]
+    sides = [
+        table.filter(pc.equal(table["part"], part)).select(keys).group_by(keys).aggregate([])
+        for part in ("train", "test")
+    ]
     n = len(sides[0].join(sides[1], keys=keys, join_type="inner"))
     return Check("no event is on both sides of the cut", n == 0, f"{n} copies")
 

@@ -34,7 +34,7 @@ class Step:
     name: str
     before: int
     after: int
-    about: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def clean_rows(backend: Backend, events: DataFrame, config: CleanConfig, found: 
         return Cleaned(events, tuple(steps))
     if events.filter(F.col("time").isNotNull()).limit(1).isEmpty():
         n = events.count()
-        about = "skipped: without times a copy cannot be told from a second visit"
-        return Cleaned(events, (*steps, Step("duplicates", n, n, about)))
+        note = "skipped: without times a copy cannot be told from a second visit"
+        return Cleaned(events, (*steps, Step("duplicates", n, n, note)))
     found = found or repeats(backend, events)
     near = ~F.col("copy") & (F.col("gap") <= config.near_duplicates_seconds) & (F.col("kind") != "purchase")
     near = F.coalesce(near, F.lit(False))
@@ -84,8 +84,8 @@ def clean_rows(backend: Backend, events: DataFrame, config: CleanConfig, found: 
     if config.near_duplicates_seconds:
         gone = gone | near
         seconds = config.near_duplicates_seconds
-        about = f"same user, item and kind within {seconds:g} s of the one before (not purchases)"
-        steps.append(Step("near duplicates", left, left - counts["near"], about))
+        note = f"same user, item and kind within {seconds:g} s of the one before (not purchases)"
+        steps.append(Step("near duplicates", left, left - counts["near"], note))
         left -= counts["near"]
     if left < found.events:
         pair = backend.key("user_id", "item_id", "kind").alias("pair")
@@ -111,11 +111,11 @@ def _without_bots(backend: Backend, events: DataFrame, rule: BotRule) -> tuple[D
     F = backend.F  # noqa: N806
     bots = backend.materialise(suspects(backend, events.filter(F.col("part") == "train"), rule).select("user_id"))
     n_bots, before = bots.count(), events.count()
-    about = f"{n_bots:,} users with over {rule.per_hour:,} moments in an hour or {rule.per_day:,} in a day of training"
+    note = f"{n_bots:,} users with over {rule.per_hour:,} moments in an hour or {rule.per_day:,} in a day of training"
     if not n_bots:
-        return events, Step("bots", before, before, about)
+        return events, Step("bots", before, before, note)
     after = before - events.join(bots, on="user_id", how="left_semi").count()
-    return backend.view(events.join(bots, on="user_id", how="left_anti")), Step("bots", before, after, about)
+    return backend.view(events.join(bots, on="user_id", how="left_anti")), Step("bots", before, after, note)
 
 
 def _core(backend: Backend, events: DataFrame, user_events: int, item_events: int) -> tuple[DataFrame, Step]:

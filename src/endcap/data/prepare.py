@@ -40,7 +40,7 @@ def prepare_tables(
     steps = list(rows.steps)
     if marked.dropped:
         left = marked.events.count()
-        about = "training events of the validation targets' items, taken out as the source did for its test targets"
-        steps.append(Step("validation repeats", left + marked.dropped, left, about))
+        note = "training events of the validation targets' items, taken out as the source did for its test targets"
+        steps.append(Step("validation repeats", left + marked.dropped, left, note))
     training = clean_training(backend, marked.events, clean)
     return Prepared(training.events, (*steps, *training.steps), marked.cuts)

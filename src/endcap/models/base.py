@@ -49,6 +49,8 @@ class ClosedForm(Recommender):
 
     grid: Mapping[str, Sequence[float]] = {}
     """Fields of the model's config that validation chooses, each with the values to try (see training.choose)."""
+    scoring: tuple[str, ...] = ()
+    """Those of them that change scores alone: another value needs no other fit."""
 
     @abstractmethod
     def fit(self, train: Interactions) -> Self:

@@ -67,9 +67,10 @@ class Question(nn.Module):
         self.goal = _table(len(KINDS) + 1, dim) if len(traits.kinds) > 1 else None
         self.wait = _table(GAPS, dim) if traits.timed else None
         if self.goal is not None or self.wait is not None:
-            self.mix = nn.Sequential(nn.Linear(2 * dim, dim), nn.GELU(), nn.Linear(dim, dim))
-            nn.init.zeros_(self.mix[2].weight)  # starts as no question at all
-            nn.init.zeros_(self.mix[2].bias)
+            out = nn.Linear(dim, dim)
+            nn.init.zeros_(out.weight)  # starts as no question at all
+            nn.init.zeros_(out.bias)
+            self.mix = nn.Sequential(nn.Linear(2 * dim, dim), nn.GELU(), out)
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         """hidden: (tokens, dim) -> (tokens, dim)"""

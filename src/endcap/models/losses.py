@@ -13,7 +13,9 @@ class LossConfig:
     """Which softmax the networks are trained by."""
 
     name: Literal["auto", "full", "sampled"] = "auto"
-    negatives: int = 2048  # shared by all positions of a step; `auto` samples when the catalogue is larger than four times this
+    negatives: int = (
+        2048  # shared by all positions of a step; `auto` samples when the catalogue is larger than four times this
+    )
     power: float = 0.5  # negatives are drawn by count ** power: 0 uniform, 1 by popularity
     smoothing: float = 0.0  # label smoothing of the full softmax
 

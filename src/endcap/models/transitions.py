@@ -64,6 +64,7 @@ class Transitions(ClosedForm):
         "backward": (0.1, 0.25, 0.5, 1.0),
         "other": (0.03, 0.1, 0.3, 1.0),
     }
+    scoring = ("decay",)
     offsets: Tensor  # (rows + 1,) int32, where each row starts
     columns: Tensor  # (entries,) int32
     weights: Tensor  # (entries,) float32

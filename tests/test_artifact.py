@@ -1,0 +1,103 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from endcap import artifact as artifacts
+from endcap.artifact import Artifact
+from endcap.config import check, model_names
+from endcap.data.catalog import Catalog
+from endcap.data.errors import InputError
+from endcap.models import Traits
+from endcap.ranking import recommend
+from endcap.training import Task, TrainConfig, fit
+from tests.worlds import circle
+
+
+def made(name: str = "gru") -> Artifact:
+    parts = circle()
+    config = check({"data": {"events": "x.csv"}, "model": {"name": name}}, "test")
+    fitted = fit(config.model, parts.train, None, TrainConfig(epochs=1), Task())
+    vocabulary = parts.train.vocabulary
+    catalog = Catalog.from_table(None, vocabulary.ids)
+    return Artifact(
+        config, Traits.of(parts.train), vocabulary, catalog, fitted.model, {"x.csv": "0"}, {"repeat": False}
+    )
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
+    before = made(name)
+    artifacts.save(before, tmp_path / "a")
+    after = artifacts.load(tmp_path / "a")
+    assert (after.config, after.traits, after.vocabulary, after.facts) == (
+        before.config, before.traits, before.vocabulary, before.facts,
+    )  # fmt: skip
+    test = circle().test
+    lists = [recommend(each.model, test.histories, 5, goals=test.goals, asked=test.asked) for each in (before, after)]
+    np.testing.assert_array_equal(lists[0].items, lists[1].items)
+    np.testing.assert_array_equal(lists[0].scores, lists[1].scores)
+
+
+def test_holds_no_pickle(tmp_path: Path) -> None:
+    artifacts.save(made(), tmp_path / "a")
+    assert {path.suffix for path in (tmp_path / "a").iterdir()} == {".toml", ".json", ".parquet", ".safetensors"}
+
+
+def damage_json(folder: Path) -> None:
+    (folder / "artifact.json").write_text("{")
+
+
+def damage_weights(folder: Path) -> None:
+    path = folder / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def swap_weights(folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"foreign": torch.zeros(3)}, folder / "weights.safetensors")
+
+
+def pickle_weights(folder: Path) -> None:
+    torch.save({"a": torch.zeros(3)}, folder / "weights.safetensors")
+
+
+def damage_items(folder: Path) -> None:
+    (folder / "items.parquet").write_bytes(b"PAR1 and no more")
+
+
+def another_version(folder: Path) -> None:
+    path = folder / "artifact.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 99}))
+
+
+def remove_config(folder: Path) -> None:
+    (folder / "config.toml").unlink()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [damage_json, damage_weights, swap_weights, pickle_weights, damage_items, another_version, remove_config],
+)
+def test_damage_is_said_in_one_line(tmp_path: Path, harm) -> None:
+    artifacts.save(made(), tmp_path / "a")
+    harm(tmp_path / "a")
+    with pytest.raises(InputError) as error:
+        artifacts.load(tmp_path / "a")
+    assert "train it again" in str(error.value) or "endcap train" in str(error.value) or "another model" in str(
+        error.value
+    ) or "train again" in str(error.value)  # fmt: skip
+    assert "\n" not in str(error.value)
+
+
+def test_a_failed_save_leaves_the_old_one_whole(tmp_path: Path) -> None:
+    artifacts.save(made(), tmp_path / "a")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    with pytest.raises(InputError, match="nothing was changed"), artifacts.replacing(tmp_path / "a") as new:
+        (new / "config.toml").write_text("half")
+        raise OSError(28, "No space left on device")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
