@@ -41,7 +41,13 @@ _CONFIG = {
     },
 }
 
+_PERIODS = ("day", "month", "year")
+
 _LABELS = {
+    "hr": "HR",
+    "ndcg": "NDCG",
+    "mrr": "MRR",
+    "recall": "recall",
     "coverage": "coverage",
     "novelty": "novelty, bits",
     "diversity": "diversity",
@@ -73,8 +79,16 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "figure": _figure, "day": _day, "value": _value, "label": _label}
+    environment.filters |= {
+        "number": _number,
+        "figure": _figure,
+        "day": _day,
+        "value": _value,
+        "label": _label,
+        "signed": _signed,
+    }
     models = [standing.model for standing in summary.standings]
+    slices = _slices(own, models)
     return environment.get_template("report.html").render(
         summary=summary,
         facts=facts,
@@ -83,7 +97,9 @@ def render(
         leaderboard=_leaderboard(summary),
         cost=_cost(summary),
         curves=_curves(own, models),
-        slices=_slices(own, models),
+        trained=[model for model in models if any(result.history for result in own if result.model == model)],
+        slices=[table for table in slices if table["by"] not in _PERIODS],
+        periods=[(table["by"], _periods(table, models)) for table in slices if table["by"] in _PERIODS],
         policies=_policies(own, models),
         refit=_refitted(results, models),
         accuracy=ACCURACY,
@@ -117,13 +133,13 @@ def _leaderboard(summary: Summary) -> Markup:
         )
         title = f"{metric.upper()}, 95 % interval by user"
         rule = base.mark_rule(strokeWidth=2).encode(
-            x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True)), x2="high:Q"
+            x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)), x2="high:Q"
         )
         point = base.mark_point(filled=True, size=70, opacity=1).encode(x="mean:Q")
         text = base.mark_text(dy=-10, fontSize=11, color=_INK).encode(
             x="mean:Q", text=alt.Text("mean:Q", format=".4f"), color=alt.value(_INK)
         )
-        panels.append((rule + point + text).properties(width=340, height=38 * len(models)))
+        panels.append((rule + point + text).properties(width=372, height=38 * len(models)))
     best = ", ".join(f"{row['model']} {row['mean']:.4f}" for row in rows if row["metric"] == MAIN.upper())
     return _svg(alt.hconcat(*panels, spacing=24), f"Leaderboard: test {MAIN.upper()} with intervals: {best}.")
 
@@ -141,16 +157,22 @@ def _cost(summary: Summary) -> Markup:
     ]
     models = [standing.model for standing in summary.standings]
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("seconds:Q", title="seconds of training (log scale)", scale=alt.Scale(type="log", padding=30)),
+        x=alt.X(
+            "seconds:Q",
+            title="seconds of training (log scale)",
+            scale=alt.Scale(type="log", padding=40),
+            axis=alt.Axis(tickCount=5, format="~g"),
+        ),
         color=_colour(models),
     )
     rule = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
-        y=alt.Y("low:Q", title=f"test {MAIN.upper()}", scale=alt.Scale(zero=True)), y2="high:Q"
+        y=alt.Y("low:Q", title=f"test {MAIN.upper()}", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)),
+        y2="high:Q",
     )
     point = base.mark_point(filled=True, size=80, opacity=1).encode(y="mean:Q")
     text = base.mark_text(dx=9, align="left", fontSize=12).encode(y="mean:Q", text="model:N", color=alt.value(_INK))
     said = "; ".join(f"{row['model']} {row['mean']:.4f} after {_value(row['seconds'])} s" for row in rows)
-    chart = (rule + point + text).properties(width=700, height=260)
+    chart = (rule + point + text).properties(width=800, height=260)
     return _svg(chart, f"Quality against seconds of training: {said}.")
 
 
@@ -178,11 +200,33 @@ def _curves(results: Sequence[Result], models: Sequence[str]) -> Markup | None:
                 color=_colour(models),
             )
         )
-        panels.append(line.properties(width=330, height=220))
+        panels.append(line.properties(width=375, height=220))
     return _svg(
         alt.hconcat(*panels, spacing=28),
         f"Learning curves of {', '.join(shown)}: training loss and validation metric per epoch, a line per seed.",
     )
+
+
+def _periods(table: Mapping[str, Any], models: Sequence[str]) -> Markup:
+    """The slices by day, month or year as lines."""
+    rows = [
+        {"name": row["name"], "model": model, "mean": mean, "n": row["n"]}
+        for row in table["rows"]
+        for model, mean in zip(models, row["means"], strict=True)
+        if not math.isnan(mean)
+    ]
+    chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_line(point=alt.OverlayMarkDef(size=22, filled=True), strokeWidth=1.8)
+        .encode(
+            x=alt.X("name:O", title=table["by"], axis=alt.Axis(labelAngle=-40, labelOverlap=True)),
+            y=alt.Y("mean:Q", title=MAIN.upper(), axis=alt.Axis(tickCount=5)),
+            color=_colour(models),
+        )
+        .properties(width=800, height=220)
+    )
+    first, last = table["rows"][0], table["rows"][-1]
+    return _svg(chart, f"{MAIN.upper()} by {table['by']} from {first['name']} to {last['name']}, a line per model.")
 
 
 def _colour(models: Sequence[str]) -> alt.Color:
@@ -278,6 +322,10 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4f}"
 
 
+def _signed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.4f}".replace("-", "−")
+
+
 def _figure(value: float) -> str:
     """A count, a cost: three digits that matter, thousands apart."""
     if math.isnan(value):
@@ -302,8 +350,8 @@ def _value(value: Any) -> str:
 
 def _label(metric: str) -> str:
     """How a table's head says a metric."""
-    name = metric.partition("@")[0]
-    return _LABELS[name] if name in _LABELS else metric.upper() if name in ("hr", "ndcg", "mrr") else metric
+    name, at, k = metric.partition("@")
+    return f"{_LABELS[name]}{at}{k}" if metric in ACCURACY else _LABELS.get(name, metric)
 
 
 def _day(seconds: float | None) -> str:

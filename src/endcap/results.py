@@ -68,7 +68,7 @@ def load(path: Path) -> list[Result]:
         raise InputError(f"found no {path}; `endcap compare` writes it") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValidationError, ValueError, TypeError) as error:
+    except (ValidationError, ValueError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is no list of results: {reason}; run `endcap compare` again") from error
 

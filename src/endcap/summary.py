@@ -272,8 +272,8 @@ def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: Standing |
         versus = cheaper.versus[MAIN]
         return [
             f"Use {cheaper.model}: it is as good as {chosen.model} within the interval "
-            f"(NDCG@10 {cheaper.metrics[MAIN]:.4f}, {versus.difference:+.4f}, "
-            f"interval {versus.low:+.4f} to {versus.high:+.4f}) "
+            f"(NDCG@10 {cheaper.metrics[MAIN]:.4f}, {_signed(versus.difference)}, "
+            f"interval {_signed(versus.low)} to {_signed(versus.high)}) "
             f"and trains in {_duration(cheaper.train_seconds)} instead of {_duration(chosen.train_seconds)}.",
             f"{_name(chosen)} is the best on validation ({chosen.valid:.4f}): {reached}",
         ]
@@ -283,8 +283,8 @@ def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: Standing |
     return [
         f"Use {chosen.model}: it is the best on validation ({chosen.valid:.4f}; next is {second.model} with "
         f"{second.valid:.4f}); {reached}",
-        f"{_name(second)} differs by {versus.difference:+.4f} on the test part (interval {versus.low:+.4f} to "
-        f"{versus.high:+.4f}, corrected p {_p(versus.p_holm)}): "
+        f"{_name(second)} differs by {_signed(versus.difference)} on the test part (interval {_signed(versus.low)} to "
+        f"{_signed(versus.high)}, corrected p {_p(versus.p_holm)}): "
         + ("more than chance explains." if apart else "that may be chance; more test questions would tell."),
     ]
 
@@ -359,6 +359,10 @@ def _duration(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "−")
 
 
 def _p(p: float) -> str:

@@ -1,0 +1,241 @@
+"""Intervals, tests and the verdict; and results.json, there and back."""
+
+import json
+import math
+import resource
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from endcap.data.errors import InputError
+from endcap.results import Result, load, save
+from endcap.summary import holm, summarise
+
+PLAIN = Result(
+    model="popular",
+    seed=0,
+    dataset="shop",
+    goal="purchase",
+    split="temporal",
+    masked=True,
+    protocol="strict",
+    metrics={"ndcg@10": 0.1, "hr@10": 0.2, "missed_never_in_training": 0.0},
+    users=1000,
+    items=200,
+    events=50_000,
+    train_seconds=0.1,
+    evaluate_seconds=0.1,
+    epochs=0,
+    peak_rss_mb=300.0,
+    parameters=201,
+    valid=0.1,
+)
+EPOCHS = [{"epoch": epoch, "loss": 5.0, "metric": 0.1} for epoch in range(1, 6)]
+
+
+def comparison(n: int = 2000, **models: dict) -> tuple[list[Result], dict]:
+    """Models by name: `mean` on the test part, `valid`, `seconds`, `seeds`, and `noise` of their own."""
+    random = np.random.default_rng(0)
+    base = random.random(n)
+    results, values = [], {}
+    for model, about in models.items():
+        for seed in range(about.get("seeds", 1)):
+            own = base * about["mean"] * 2 + random.normal(0, about.get("noise", 0.0), n)
+            values[model, seed] = {"ndcg@10": own, "hr@10": own * 2}
+            metrics = PLAIN.metrics | {"ndcg@10": float(own.mean()), "hr@10": 2 * float(own.mean())}
+            results.append(
+                replace(
+                    PLAIN,
+                    model=model,
+                    seed=seed,
+                    metrics=metrics,
+                    valid=about["valid"],
+                    train_seconds=about.get("seconds", 10.0),
+                    epochs=about.get("epochs", 0),
+                    history=about.get("history", []),
+                )
+            )
+    return results, values
+
+
+def test_interval_agrees_with_the_normal_approximation():
+    results, values = comparison(n=5000, popular={"mean": 0.1, "valid": 0.1, "noise": 0.2})
+    low, high = summarise(results, values).standings[0].intervals["ndcg@10"]
+    own = values["popular", 0]["ndcg@10"]
+    half = 1.96 * own.std() / math.sqrt(len(own))
+    assert (low, high) == pytest.approx((own.mean() - half, own.mean() + half), abs=0.1 * half)
+
+
+def test_same_draw_for_all_models_sees_small_differences():
+    """The difference is 2 % while each interval alone is ±3 %: only pairing can tell them apart."""
+    results, values = comparison(a={"mean": 0.1, "valid": 0.2}, b={"mean": 0.098, "valid": 0.1})
+    first, second = summarise(results, values).standings
+    versus = second.versus["ndcg@10"]
+    assert second.intervals["ndcg@10"][1] > first.intervals["ndcg@10"][0]
+    assert versus.high < 0
+    assert versus.difference == pytest.approx(second.metrics["ndcg@10"] - first.metrics["ndcg@10"])
+    assert versus.p < 0.01
+    assert not first.versus
+
+
+def test_equal_models_do_not_differ():
+    results, values = comparison(a={"mean": 0.1, "valid": 0.2}, b={"mean": 0.1, "valid": 0.1})
+    versus = summarise(results, values).standings[1].versus["ndcg@10"]
+    assert (versus.difference, versus.low, versus.high, versus.p) == (0, 0, 0, 1)
+
+
+def test_seeds_are_averaged_by_user_before_the_draw():
+    results, values = comparison(a={"mean": 0.1, "valid": 0.2, "seeds": 3, "noise": 0.3})
+    standing = summarise(results, values).standings[0]
+    each = [values["a", seed]["ndcg@10"].mean() for seed in range(3)]
+    assert standing.metrics["ndcg@10"] == pytest.approx(np.mean(each))
+    assert standing.spread["ndcg@10"] == pytest.approx(np.std(each, ddof=1))
+    mean = np.mean([values["a", seed]["ndcg@10"] for seed in range(3)], axis=0)
+    low, high = standing.intervals["ndcg@10"]
+    assert high - low == pytest.approx(2 * 1.96 * mean.std() / math.sqrt(len(mean)), rel=0.1)
+
+
+def test_one_seed_one_summary():
+    results, values = comparison(a={"mean": 0.1, "valid": 0.2, "noise": 0.1}, b={"mean": 0.1, "valid": 0.1})
+    assert summarise(results, values).to_dict() == summarise(results, values).to_dict()
+    assert summarise(results, values, seed=1) != summarise(results, values)
+
+
+@pytest.mark.parametrize(
+    ("ps", "expected"),
+    [([], []), ([0.04], [0.04]), ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]), ([0.5, 0.9], [1.0, 1.0])],
+)
+def test_holm(ps, expected):
+    assert holm(ps) == pytest.approx(expected)
+
+
+def test_choice_is_made_on_validation_and_says_when_the_test_part_disagrees():
+    results, values = comparison(
+        lucky={"mean": 0.12, "valid": 0.1}, careful={"mean": 0.1, "valid": 0.2}, late={"mean": 0.01, "valid": 0.01}
+    )
+    summary = summarise(results, values)
+    assert summary.chosen == "careful"
+    assert [standing.model for standing in summary.standings] == ["careful", "lucky", "late"]
+    assert summary.verdict[0].startswith("Use careful: it is the best on validation (0.2000")
+    assert any("lucky is better than the choice" in sentence for sentence in summary.verdict)
+
+
+def test_cheaper_model_that_is_as_good_is_recommended():
+    models = {
+        "transformer": {"mean": 0.1, "valid": 0.2, "seconds": 100, "noise": 0.1},
+        "transitions": {"mean": 0.1, "valid": 0.198, "seconds": 2, "noise": 0.1},
+    }
+    summary = summarise(*comparison(**models))
+    assert summary.cheaper == "transitions"
+    assert "trains in 2.0 s instead of 100 s" in summary.verdict[0]
+    assert summary.verdict[0].startswith("Use transitions")
+    worse_on_validation = models | {"transitions": models["transitions"] | {"valid": 0.1}}
+    assert summarise(*comparison(**worse_on_validation)).cheaper is None
+    worse_on_test = models | {"transitions": models["transitions"] | {"mean": 0.05}}
+    assert summarise(*comparison(**worse_on_test)).cheaper is None
+    as_slow = models | {"transitions": models["transitions"] | {"seconds": 90}}
+    assert summarise(*comparison(**as_slow)).cheaper is None
+
+
+def test_remarks_on_runs_and_data():
+    results, values = comparison(gru={"mean": 0.1, "valid": 0.2, "epochs": 5, "history": EPOCHS})
+    results = [
+        replace(
+            results[0],
+            metrics=results[0].metrics | {"missed_never_in_training": 0.25},
+            events=1000,
+            other={"masked": False, "metrics": {"ndcg@10": 0.4}},
+        )
+    ]
+    said = " ".join(summarise(results, values).verdict)
+    assert "gru still improved in the last epoch" in said
+    assert "gru ran with one seed" in said
+    assert "25% of the answers were never in training" in said
+    assert "5.0 an item: little" in said
+    assert "with them allowed, gru would reach NDCG@10 0.4000" in said
+    calm, values = comparison(gru={"mean": 0.1, "valid": 0.2, "epochs": 3, "history": EPOCHS, "seeds": 3})
+    said = " ".join(summarise(calm, values).verdict)
+    assert not any(word in said for word in ("still improved", "one seed", "never in training", "little"))
+
+
+def test_wide_interval_is_said():
+    results, values = comparison(n=50, a={"mean": 0.1, "valid": 0.2, "noise": 0.3})
+    assert any("50 test questions leave an interval" in sentence for sentence in summarise(results, values).verdict)
+
+
+def test_without_validation_nothing_is_chosen_by_test():
+    results, values = comparison(b={"mean": 0.2, "valid": math.nan}, a={"mean": 0.1, "valid": math.nan})
+    summary = summarise(results, values)
+    assert "none is chosen" in summary.verdict[0]
+    assert [standing.model for standing in summary.standings] == ["a", "b"]
+
+
+def test_no_question_is_said():
+    none = {name: np.zeros(0) for name in ("ndcg@10", "hr@10")}
+    assert "no test question" in summarise([PLAIN], {("popular", 0): none}).verdict[0]
+
+
+def test_summary_is_json_without_nan():
+    text = json.dumps(summarise(*comparison(a={"mean": 0.1, "valid": 0.2})).to_dict(), allow_nan=False)
+    assert json.loads(text)["standings"][0]["spread"]["ndcg@10"] is None
+
+
+def test_values_that_do_not_fit():
+    results, values = comparison(a={"mean": 0.1, "valid": 0.2}, b={"mean": 0.1, "valid": 0.1})
+    with pytest.raises(InputError, match="b was evaluated on other questions"):
+        summarise(results, values | {("b", 0): {name: each[1:] for name, each in values["b", 0].items()}})
+    with pytest.raises(InputError, match="found no values"):
+        summarise(results, {key: each for key, each in values.items() if key[0] == "a"})
+    with pytest.raises(InputError, match="found no result"):
+        summarise([], {})
+
+
+def test_results_there_and_back(tmp_path):
+    path = tmp_path / "results.json"
+    result = replace(
+        PLAIN,
+        metrics={"ndcg@10": 0.1, "diversity@10": math.nan},
+        other={"masked": False, "metrics": {"diversity@10": math.nan}},
+        history=[*EPOCHS, {"epoch": 6, "loss": math.nan}],
+        chosen={"window": None, "half_life": 3.0},
+        dataset="café 店",
+        valid=math.nan,
+    )
+    save([result, PLAIN], path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert document[0]["metrics"] == {"ndcg@10": 0.1, "diversity@10": None}
+    names = "model seed dataset goal split masked protocol metrics users items events train_seconds evaluate_seconds"
+    assert set((names + " epochs peak_rss_mb parameters").split()) <= set(document[0])
+    back = load(path)
+    assert repr(back) == repr([result, PLAIN])  # NaN equals nothing, but reads alike
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "found no"), ("[{", "no list of results"), ("[1]", "no list"), ('[{"model": "a"}]', "no list of results")],
+)
+def test_damaged_results(tmp_path, text, message):
+    path = tmp_path / "results.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        load(path)
+
+
+def test_full_disk_leaves_the_old_results_whole(tmp_path):
+    path = tmp_path / "results.json"
+    save([PLAIN], path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+        with pytest.raises(InputError, match="nothing was changed"):
+            save([PLAIN] * 100, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert load(path) == [PLAIN]
+    assert len(list(tmp_path.iterdir())) == 1
