@@ -71,7 +71,8 @@ def log(items: list[int], n_items: int) -> Interactions:
 )
 def test_ranks_are_the_places_in_the_list_that_is_shown(seed, n, n_items, levels, basket, repeat):
     random = np.random.default_rng(seed)
-    model = Table(random.integers(0, levels, (n_items + 1, n_items + 1)))  # few levels: many ties
+    # Few levels: many ties; both signs and both zeros.
+    model = Table(random.integers(-levels // 2, levels // 2 + 1, (n_items + 1, n_items + 1)) * -0.5)
     queries = questions(seed, n, n_items, basket=basket)
     found = evaluate(model, queries, repeat=repeat, shown=n_items)
     shown = recommend(model, queries.histories, n_items, goals=queries.goals, repeat=repeat).items

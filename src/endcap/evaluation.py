@@ -73,8 +73,7 @@ def _ranks(scored: torch.Tensor, rows: torch.Tensor, targets: torch.Tensor) -> F
         above, equal = _count(np.greater, table, mine), _count(np.equal, table, mine)
         tied = np.flatnonzero(equal > 1)  # rare for networks: looked at only where there is a tie at all
         if len(tied):
-            lower = np.arange(table.shape[1]) < target[part][tied, None]
-            above[tied] += ((table[tied] == mine[tied]) & lower).sum(1)
+            above[tied] += _count(np.equal, table[tied], mine[tied], before=target[part][tied])
         ranks[part] = above + 1
     # A score that is not a number is no reason to be shown: without this it would count as the best.
     ranks[~(own[:, 0] > -np.inf) | (target == 0)] = np.inf
@@ -85,8 +84,8 @@ _BLOCK = 64
 """Rows counted at a time: 64 x 12,000 scores stay in the processor's cache."""
 
 
-def _count(compare: np.ufunc, table: np.ndarray, own: np.ndarray) -> Ints:
-    """(rows,) in how many columns `compare(table, own)` holds.
+def _count(compare: np.ufunc, table: np.ndarray, own: np.ndarray, before: Ints | None = None) -> Ints:
+    """(rows,) in how many columns `compare(table, own)` holds; with `before`, of those left of that column.
 
     Adding up booleans one by one costs more than all the rest of an evaluation. Eight of them are one 64-bit word:
     words are added, at most 255 at a time so that no byte overflows into the next, then their bytes.
@@ -95,6 +94,8 @@ def _count(compare: np.ufunc, table: np.ndarray, own: np.ndarray) -> Ints:
     words = -(-columns // 8)
     holds = np.zeros((rows, words * 8), dtype=np.bool_)
     compare(table, own, out=holds[:, :columns])
+    if before is not None:
+        holds[:, :columns] &= np.arange(columns) < before[:, None]
     sums = np.add.reduceat(holds.view(np.uint64), np.arange(0, words, 255), axis=1)
     return np.ascontiguousarray(sums).view(np.uint8).sum(axis=1, dtype=np.int64)
 

@@ -33,7 +33,7 @@ def scores(
     repeat: bool = False,
     allowed: Tensor | None = None,
 ) -> Tensor:
-    """(histories, n_items + 1) scores; -inf for index 0, for what must not be shown, and unless `repeat`, for seen items.
+    """(histories, n_items + 1) scores; -inf for index 0, what must not be shown, and unless `repeat`, seen items.
 
     Seen means anywhere in the history, also before the window that the model looks at.
     allowed: (n_items + 1,) bool.
@@ -51,14 +51,24 @@ def top(scored: Tensor, k: int) -> Ranking:
     """The k best columns of each row; equal scores in the order of their index, as the metrics count them."""
     k = min(k, scored.shape[1] - 1)
     best, items = scored.topk(k + 1, dim=1)
-    # topk breaks ties at random: rows with a tie at the edge or within are sorted stably instead.
+    # topk breaks ties at random: rows with a tie at the edge or within are ranked by score and index together.
     tied = (best[:, 1:] == best[:, :-1]).any(1)
     best, items = best[:, :k], items[:, :k]
     if tied.any():
-        stable = scored[tied].sort(dim=1, descending=True, stable=True)
-        best[tied], items[tied] = stable.values[:, :k], stable.indices[:, :k]
+        items[tied] = _keys(scored[tied]).topk(k, dim=1).indices
+        best = scored.gather(1, items)
     items[best == -torch.inf] = 0
     return Ranking(items=items.numpy(), scores=best.numpy())
+
+
+def _keys(scored: Tensor) -> Tensor:
+    """Whole numbers in the order of the scores, equal scores in the order of their index: no two are alike.
+
+    As bits, floats are ordered like integers, the negative ones backwards; the index goes below them.
+    """
+    bits = (scored + 0.0).view(torch.int32)  # -0.0 becomes 0.0
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).to(torch.int64)
+    return (ordered << 32) + torch.arange(scored.shape[1] - 1, -1, -1)
 
 
 def recommend(
