@@ -30,7 +30,7 @@ class TrainConfig:
     metric: str = "ndcg@10"  # what validation maximises
     valid_queries: int = 5_000  # a random sample of the validation questions; 0: all
     choose_events: int = 300_000  # of a longer log, counting models choose their parameters on that many events; 0: all
-    batch_tokens: int = 2_048  # events a step
+    batch_tokens: int = 1_024  # events a step
     share: float = 1.0  # of the windows an epoch looks at, for very long logs
     goal_share: float = 0.5  # of the questions that ask for [data] goal, where there is one
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"

@@ -24,10 +24,10 @@ class RecurrentConfig:
     """RNN, LSTM or GRU."""
 
     name: Literal["rnn", "lstm", "gru"] = "gru"
-    dim: int = 64  # of item vectors
+    dim: int = 128  # of item vectors
     hidden: int = 128  # of the recurrent state
     layers: int = 1
-    dropout: float = 0.4
+    dropout: float = 0.5
     history: int = 50  # latest events looked at
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)

@@ -22,10 +22,10 @@ class TransformerConfig:
     """Causal self-attention over the latest `history` events."""
 
     name: Literal["transformer"] = "transformer"
-    dim: int = 64
+    dim: int = 128
     layers: int = 2
-    heads: int = 1
-    dropout: float = 0.4
+    heads: int = 2
+    dropout: float = 0.5
     history: int = 50
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)
