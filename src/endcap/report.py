@@ -92,7 +92,7 @@ def render(
     return environment.get_template("report.html").render(
         summary=summary,
         facts=facts,
-        examples=examples,
+        examples=[{**user, "models": _in_order(user["models"], models)} for user in examples],
         colours={model: f"c{place % len(_COLOURS)}" for place, model in enumerate(models)},
         leaderboard=_leaderboard(summary),
         cost=_cost(summary),
@@ -310,6 +310,12 @@ def _chosen(results: Sequence[Result], models: Sequence[str]) -> list[tuple[str,
         for result in results
         if result.model == model and result.chosen
     ]
+
+
+def _in_order(lists: Mapping[str, Any], models: Sequence[str]) -> dict[str, Any]:
+    """The same lists, models in the order of the leaderboard."""
+    known = {model: lists[model] for model in models if model in lists}
+    return known | {model: items for model, items in lists.items() if model not in known}
 
 
 def _mean(values: Sequence[float]) -> float:
