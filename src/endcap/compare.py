@@ -5,12 +5,14 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ import numpy as np
 
 import endcap
 from endcap import config as configuration
+from endcap.artifact import replacing
 from endcap.config import Config
+from endcap.data.audit import audit
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
-from endcap.experiment import Job
+from endcap.data.split import split
+from endcap.experiment import Job, policy
 from endcap.models import counting
 from endcap.results import Result, load, save
 from endcap.summary import Summary, summarise
@@ -61,9 +66,11 @@ def compare(
 ) -> Comparison:
     """Trains and evaluates every config with every seed, and compares them on the same questions.
 
-    `out` gets results.json, summary.json and models/NAME/ (the artifact of the seed that validation prefers).
+    `out` gets results.json and models/NAME/ (the artifact of the seed that validation prefers).
     Counting models draw nothing at random: one seed tells all.
+    Raises InputError where a run fails, where two configs are of one model, and where `out` holds something else.
     """
+    _check(configs, out)
     cores = os.cpu_count() or 1
     jobs = [
         replace(config, train=replace(config.train, seed=config.train.seed + seed))
@@ -74,7 +81,8 @@ def compare(
     jobs.sort(key=lambda config: counting(config.model))
     processes = processes or max(1, min(cores, len(jobs)))
     data = out / "data"
-    dataset.save(data)
+    with replacing(data) as new:
+        dataset.save(new)
     key = _key(dataset)
     print_lock = threading.Lock()
 
@@ -105,6 +113,52 @@ def compare(
     }
     _keep_best(folders, out / "models")
     return Comparison(results, summaries)
+
+
+def _check(configs: Sequence[Config], out: Path) -> None:
+    names = [config.model.name for config in configs]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"found {', '.join(sorted(twice))} twice; expected each model once: compare variants apart")
+    if any((config.clean, config.split) != (configs[0].clean, configs[0].split) for config in configs):
+        raise InputError("found different [clean] or [split] sections; expected the same for all: it is one split")
+    others = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
+    if others and not (out / "data" / "dataset.json").exists():
+        raise InputError(f"found {others[0]} in {out}; expected a new folder, or one that `endcap compare` made")
+
+
+def account(dataset: Dataset, config: Config) -> dict[str, Any]:
+    """What the report says about data, cleaning and protocol; see report.render."""
+    parts = split(dataset.table, config.data.goal, config.data.min_rating)
+    repeat, rate = policy(config.data, config.split.method, parts)
+    counted = "validation answers" if config.split.method == "given" else "training events"
+    given = dataset.facts
+    cuts = given["cuts"]
+    return {
+        "dataset": dataset.name,
+        "data": {
+            "format": given["format"],
+            "rows read": given["rows"],
+            "events used": dataset.table.num_rows,
+            "training events": len(parts.train.items),
+            "training users": len(parts.train),
+            "items in training": parts.train.n_items,
+            "validation questions": len(parts.valid),
+            "test questions": len(parts.test),
+        },
+        "columns": given["columns"],
+        "notes": given["notes"],
+        "steps": given["steps"],
+        "audit": [asdict(line) for line in audit(dataset.table, parts, config.split.method)],
+        "protocol": {
+            "split": config.split.method,
+            "cuts": None if cuts is None else [datetime.fromtimestamp(cut, UTC).isoformat() for cut in cuts],
+            "goal": config.data.goal or "any kind of event",
+            "seen items": "may be shown again" if repeat else "masked",
+            "repeat rate": f"{rate:.1%} of {counted}; {config.data.repeats}",
+            "ranking": "all items of the training part, ranks counted, none sampled",
+            "choice": f"on validation by {config.train.metric}; the test part is looked at once",
+        },
+    }
 
 
 def _name(config: Config) -> str:
@@ -158,15 +212,13 @@ def _run(
 
 def _child(folder: Path, on_epoch: Callable[[dict[str, Any]], None], threads: int, stop: threading.Event) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    with (folder / "log.txt").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "endcap.experiment", str(folder / "job.json")],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=environment,
-        )
-        assert process.stdout is not None
+    command = [sys.executable, "-m", "endcap.experiment", str(folder / "job.json"), "--with-parent"]
+    with (
+        (folder / "log.txt").open("w") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        ) as process,
+    ):
         lines: queue.Queue[str | None] = queue.Queue()
         reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
         reader.start()
@@ -184,6 +236,8 @@ def _child(folder: Path, on_epoch: Callable[[dict[str, Any]], None], threads: in
     if code:
         said = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
         message = said[-1] if said else f"exit code {code}"
+        if code < 0:
+            message = f"killed by signal {-code}" + (", perhaps for want of memory" if code == -signal.SIGKILL else "")
         message = message.removeprefix("endcap.data.errors.InputError: ")
         raise InputError(f"{folder.name} failed: {message} (see {folder / 'log.txt'})")
 
@@ -219,6 +273,6 @@ def _keep_best(folders: Sequence[Path], models: Path) -> None:
         result = load(folder / "result.json")[0]
         if result.model not in best or result.valid > best[result.model][0]:
             best[result.model] = (result.valid, folder)
-    shutil.rmtree(models, ignore_errors=True)
-    for name, (_, folder) in best.items():
-        shutil.copytree(folder / "artifact", models / name)
+    with replacing(models) as new:
+        for name, (_, folder) in best.items():
+            shutil.copytree(folder / "artifact", new / name)

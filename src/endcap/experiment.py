@@ -6,8 +6,10 @@ it prints a line of JSON per epoch.
 
 import json
 import math
+import os
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -102,7 +104,7 @@ def run(
         again = fit(fitted.config, parts.train, None, epochs, task)
         fitted = replace(again, best_epoch=fitted.best_epoch)
         result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, "refit", task)
-        results.append(result)
+        results.append(replace(result, valid=results[0].valid))  # it was chosen by the strict one's validation
     facts = {
         "repeat": repeat,
         "repeat_rate": rate,
@@ -177,7 +179,9 @@ def _chosen(fitted: Fitted) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The child process: reads a Job, writes its outcome."""
+    """The child process: reads a Job, writes its outcome. With --with-parent it ends when its parent does."""
+    if sys.argv[2:] == ["--with-parent"]:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     job = TypeAdapter(Job).validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
     torch.set_num_threads(job.threads)
     config = configuration.check(job.config, "job")
@@ -196,6 +200,15 @@ def main() -> None:
         values = {name: evaluation.metric(name) for name in ("hr@10", "ndcg@10")}
         np.savez(out / f"values-{protocol}.npz", allow_pickle=False, **values)
     save(outcome.results, out / "result.json")  # last: its presence says that the run is whole
+
+
+def _end_with_parent() -> None:
+    """The parent never writes: standard input ends when the parent has gone, killed or not.
+
+    An orphan would go on writing where the parent's successor writes.
+    """
+    sys.stdin.buffer.raw.read(1)
+    os._exit(1)
 
 
 if __name__ == "__main__":
