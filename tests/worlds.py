@@ -27,7 +27,7 @@ def table(events: list[dict]) -> pa.Table:
 def circle_table(
     n_items: int = 12, n_users: int = 60, seed: int = 0, *, timed: bool = True, kinds: tuple[str, ...] = ("view",)
 ) -> pa.Table:
-    """Users walk around a circle of items, 3 to 9 steps: after item i comes i + 1. Last step test, last but one valid."""
+    """Users walk a circle of items, 3 to 9 steps: after item i comes i + 1. Last step test, last but one valid."""
     random = np.random.default_rng(seed)
     events = []
     for user in range(n_users):

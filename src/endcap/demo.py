@@ -6,7 +6,7 @@ from pathlib import Path
 from endcap import config as configuration
 from endcap.config import Config
 
-ABOUT = """[bold]Complete Journey[/bold] (dunnhumby): real grocery purchases of 2,469 households in 2017, with products and prices.
+ABOUT = """[bold]Complete Journey[/bold] (dunnhumby): real grocery purchases of 2,469 households in 2017.
 The whole log is read, checked, cleaned and split by time, and counting models count all of its training part. So that
 everything ends in minutes on two cores, an epoch of a network looks at a part of the windows, drawn anew each time
 ([train] share), and counting models choose their parameters on a sample of households ([train] choose_events)."""

@@ -1,4 +1,4 @@
-"""What a network is told besides the item: the kind of an event, the time since the last one, its quantities, the question."""
+"""What a network is told besides the item: kind, time since the last event, quantities, and the question."""
 
 import torch
 from torch import Tensor, nn
