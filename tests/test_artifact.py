@@ -93,11 +93,28 @@ def test_damage_is_said_in_one_line(tmp_path: Path, harm) -> None:
     assert "\n" not in str(error.value)
 
 
+def fill_the_disk(folder: Path) -> None:
+    with artifacts.replacing(folder) as new:
+        (new / "config.toml").write_text("half")
+        raise OSError(28, "No space left on device")
+
+
+def test_takes_the_place_of_an_artifact_but_of_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "me.jpg").write_text("dear")
+    with pytest.raises(InputError, match="found other things"):
+        artifacts.save(made("popular"), tmp_path / "photos")
+    assert (tmp_path / "photos" / "me.jpg").read_text() == "dear"
+    for name in ("popular", "ease"):
+        artifacts.save(made(name), tmp_path / "a")
+    assert artifacts.load(tmp_path / "a").config.model.name == "ease"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "photos"]
+
+
 def test_a_failed_save_leaves_the_old_one_whole(tmp_path: Path) -> None:
     artifacts.save(made(), tmp_path / "a")
     before = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
-    with pytest.raises(InputError, match="nothing was changed"), artifacts.replacing(tmp_path / "a") as new:
-        (new / "config.toml").write_text("half")
-        raise OSError(28, "No space left on device")
+    with pytest.raises(InputError, match="No space left on device; nothing was changed"):
+        fill_the_disk(tmp_path / "a")
     assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["a"]

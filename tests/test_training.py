@@ -16,7 +16,7 @@ from tests.worlds import circle
 QUICK = TrainConfig(epochs=6, patience=0, batch_tokens=64, learning_rate=5e-3, warmup=5)
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818
     """Stands for a kill between two epochs."""
 
 

@@ -1,4 +1,4 @@
-"""A trained model as a folder: config, vocabulary with catalogue, weights, facts. Never pickle: it may come from elsewhere.
+"""A trained model as a folder: config, vocabulary with catalogue, weights, facts.
 
 ```
 config.toml           what was asked for, with the values that validation chose
@@ -6,11 +6,10 @@ artifact.json         version, traits of the data, fingerprints of the files, cu
 items.parquet         the vocabulary in its order, with the catalogue's columns
 weights.safetensors   state_dict of the model
 ```
-It holds no user data: histories come from the event log.
+It holds no user data: histories come from the event log. Never pickle: it may come from elsewhere.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -46,8 +45,15 @@ class Artifact:
     facts: dict[str, Any] = field(default_factory=dict)  # cuts, whether seen items are masked, figures
 
 
+def check_place(folder: Path) -> None:
+    """Raises InputError where `folder` holds something else, which an artifact must not replace."""
+    if folder.exists() and not (folder / "artifact.json").exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"found other things in {folder}; expected a new folder, or an artifact to replace")
+
+
 def save(artifact: Artifact, folder: Path) -> None:
     """Writes the folder beside its place and then puts it there, so that a full disk leaves the old one whole."""
+    check_place(folder)
     with replacing(folder) as new:
         (new / "config.toml").write_text(configuration.dumps(artifact.config), encoding="utf-8")
         about = {
@@ -111,17 +117,21 @@ def replacing(folder: Path) -> Iterator[Path]:
     try:
         yield new
         new.chmod(0o755)
-        old = None
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            os.replace(folder, old)
-        os.replace(new, folder)
-        if old is not None:
+            folder.replace(old)
+            new.replace(folder)
             shutil.rmtree(old)
+        else:
+            new.replace(folder)
     except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"cannot write {folder}: {error}; nothing was changed") from error
+        raise InputError(f"cannot write {folder}: {_reason(error)}; nothing was changed") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]
 
 
 def write(path: Path, text: str) -> None:

@@ -308,9 +308,7 @@ def evaluate(
             refit = artifact.facts["protocol"] == "refit"
             parts = split(merged(dataset.table) if refit else dataset.table, data.goal, data.min_rating)
             if parts.train.vocabulary != artifact.vocabulary:
-                raise InputError(
-                    f"{out} was trained on {data.events} as another version of endcap read it; train again"
-                )
+                raise InputError(f"{out} was trained on {data.events} as an older endcap read it; train again")
             queries, log = parts.test, parts.train
         else:
             table = _events_table(data)
@@ -367,7 +365,9 @@ def recommend(
     goal: Annotated[Goal | None, typer.Option(help="The kind of event to predict.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What to show to someone with this history. An artifact holds no user data: the history is given, or read from a log.
+    """What to show to someone with this history.
+
+    An artifact holds no user data: the history is given, or read from a log.
 
     `endcap recommend runs/shop --history 4711 --history 4712 -k 5`
 

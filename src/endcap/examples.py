@@ -36,7 +36,7 @@ def top_items(
 ) -> list[Recommendation]:
     """The k best items after one history, by the artifact's own rule for seen items.
 
-    Raises InputError where k is larger than the catalogue, or the model never saw the goal.
+    Raises InputError where k is larger than the catalogue.
     """
     n_items = artifact.traits.n_items
     if not 1 <= k <= n_items:
@@ -91,7 +91,7 @@ def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: in
     vocabulary = parts.train.vocabulary
     result = []
     for index in range(len(queries)):
-        history = queries.histories.take(np.array([index]))
+        history, goal = queries.histories.take(np.array([index])), KINDS[int(queries.goals[index]) - 1]
         shown = slice(max(0, len(history.items) - LATEST), None)
         answers = queries.targets[queries.target_offsets[index] : queries.target_offsets[index + 1]]
         models_shown = {}
@@ -107,7 +107,7 @@ def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: in
             asked = None if queries.asked is None else float(queries.asked[index])
             models_shown[name] = [
                 {"id": line.id, "title": line.title, "score": line.score}
-                for line in top_items(artifact, own, k, KINDS[int(queries.goals[index]) - 1], asked)
+                for line in top_items(artifact, own, min(k, artifact.traits.n_items), goal, asked)
             ]
         result.append(
             {

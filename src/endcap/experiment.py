@@ -207,7 +207,7 @@ def _end_with_parent() -> None:
 
     An orphan would go on writing where the parent's successor writes.
     """
-    sys.stdin.buffer.raw.read(1)
+    os.read(sys.stdin.fileno(), 1)
     os._exit(1)
 
 

@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -92,9 +94,9 @@ def epochs(total: int) -> Iterator[Any]:
 
 def leaderboard(results: Sequence[Result], title: str = "Test part, full ranking") -> Table:
     """A line per model, best on validation first; the mean over seeds."""
-    table = Table(title=title)
-    table.add_column("model")
-    for name in ("validation", *MAIN_METRICS, "seconds", "MB"):
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    for name in ("valid", *MAIN_METRICS, "seconds", "MB"):
         table.add_column(name, justify="right")
     names = {(result.model, result.protocol) for result in results}
     rows = []
@@ -135,7 +137,7 @@ def facts(pairs: dict[str, Any], title: str) -> Table:
 
 def check(tables: Tables, summary: CheckSummary) -> None:
     """What `endcap check` found."""
-    out.print(facts({ours: theirs for ours, theirs in tables.columns.items()}, f"read as {tables.format}"))
+    out.print(facts(tables.columns, f"read as {tables.format}"))
     for note in (*tables.notes, *summary.notes):
         out.print(f"· {escape(note)}", highlight=False)
     pairs: dict[str, Any] = {
@@ -171,7 +173,7 @@ def _problems(summary: CheckSummary) -> None:
     for sort in summary.problem_sorts:
         sorts.add_row(escape(sort.column), escape(sort.problem), f"{sort.rows:,}")
     out.print(sorts)
-    rows = Table(title=f"the first {len(summary.problems)} (all of them: --json)", title_justify="left")
+    rows = Table(title=f"the first {len(summary.problems)} (every one: --problems FILE.csv)", title_justify="left")
     rows.add_column("row", justify="right")
     for name in ("column", "value", "problem"):
         rows.add_column(name)
@@ -218,9 +220,12 @@ def examples(shown: Sequence[dict[str, Any]]) -> None:
         for name in example["models"]:
             table.add_column(name)
         answers = set(example["answers"])
-        for row in zip(*example["models"].values(), strict=True):
+        for row in zip_longest(*example["models"].values()):  # where little may be shown, lists are shorter
             table.add_row(
-                *(("[green]✓[/green] " if line["id"] in answers else "") + escape(line["title"]) for line in row)
+                *(
+                    ("[green]✓[/green] " if line["id"] in answers else "") + escape(line["title"]) if line else ""
+                    for line in row
+                )
             )
         out.print(table)
     out.print("✓ bought in the step that was held out", highlight=False)

@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from endcap.data.errors import InputError
 from endcap.data.interactions import Interactions
 from endcap.data.questions import Questions
 from endcap.data.split import Queries
@@ -270,7 +271,7 @@ def _copy(model: Network) -> dict[str, Tensor]:
 
 
 def _save(folder: Path, model: Network, optimizer: torch.optim.Optimizer, state: _State) -> None:
-    """One file, replaced at once: a kill at any moment leaves the old or the new one whole."""
+    """One file, replaced at once: a kill or a full disk at any moment leaves the old or the new one whole."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model/{name}": tensor for name, tensor in _copy(model).items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.weights.items()}
@@ -285,14 +286,18 @@ def _save(folder: Path, model: Network, optimizer: torch.optim.Optimizer, state:
         "best_epoch": state.best_epoch,
     }
     temporary = folder / "checkpoint.tmp"
-    safetensors.torch.save_file(
-        {name: tensor.contiguous().clone() for name, tensor in tensors.items()},
-        temporary,
-        metadata={"state": json.dumps(facts)},
-    )
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(folder / "checkpoint.safetensors")
+    try:
+        safetensors.torch.save_file(
+            {name: tensor.contiguous().clone() for name, tensor in tensors.items()},
+            temporary,
+            metadata={"state": json.dumps(facts)},
+        )
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(folder / "checkpoint.safetensors")
+    except (OSError, safetensors.SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write {temporary}: {error}; the checkpoint before it is whole") from error
 
 
 def _resume(folder: Path, model: Network, optimizer: torch.optim.Optimizer) -> _State | None:
@@ -300,12 +305,16 @@ def _resume(folder: Path, model: Network, optimizer: torch.optim.Optimizer) -> _
     if not path.exists():
         return None
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
-    with safetensors.safe_open(path, "pt") as file:
-        facts = json.loads(file.metadata()["state"])
-        for key in file.keys():  # noqa: SIM118 (safe_open is no mapping)
-            part, name = key.split("/", 1)
-            parts[part][name] = file.get_tensor(key)
-    model.load_state_dict(parts["model"])
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            facts = json.loads(file.metadata()["state"])
+            for key in file.keys():  # noqa: SIM118 (safe_open is no mapping)
+                part, name = key.split("/", 1)
+                parts[part][name] = file.get_tensor(key)
+        model.load_state_dict(parts["model"])
+    except (safetensors.SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} is damaged or of another model: {reason}; delete it to start again") from error
     slots: dict[int, dict[str, Tensor]] = {}
     for name, tensor in parts["optimizer"].items():
         index, slot = name.split("/")

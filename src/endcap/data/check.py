@@ -186,10 +186,10 @@ def _resolution(kinds: list[dict[str, Any]]) -> str:
     return "seconds" if sum(kind["whole"] for kind in kinds) == timed else "finer"
 
 
-def _problems(
+def all_problems(
     backend: Backend, validated: Validated, items: ValidatedItems | None, broken: DataFrame | None
-) -> tuple[tuple[ProblemSort, ...], tuple[dict[str, Any], ...]]:
-    """Counts by sort, and the first rows; a catalogue's columns are named `items.COLUMN`."""
+) -> DataFrame:
+    """(row, column, value, problem), every one; a catalogue's columns are named `items.COLUMN`."""
     F = backend.F  # noqa: N806
     every = validated.problems
     if broken is not None:
@@ -197,7 +197,15 @@ def _problems(
     if items is not None:
         named = F.concat(F.lit("items."), F.col("column")).alias("column")
         every = every.unionByName(items.problems.select("row", named, "value", "problem"))
-    every = backend.materialise(every)
+    return every
+
+
+def _problems(
+    backend: Backend, validated: Validated, items: ValidatedItems | None, broken: DataFrame | None
+) -> tuple[tuple[ProblemSort, ...], tuple[dict[str, Any], ...]]:
+    """Counts by sort, and the first rows."""
+    F = backend.F  # noqa: N806
+    every = backend.materialise(all_problems(backend, validated, items, broken))
     sorts = every.groupBy("column", "problem").agg(F.count("*").alias("rows"))
     sorts = backend.rows(sorts.orderBy(F.col("rows").desc(), "column", "problem").limit(100))
     first = backend.rows(every.orderBy("row", "column").limit(SHOWN_PROBLEMS))
