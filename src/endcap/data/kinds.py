@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from endcap.data.errors import InputError
 
-# One entry for each of schema.KINDS. Compared without case and separators: `Add to Cart`, `add_to_cart` and `AddToCart` are one name.
+# One entry for each of schema.KINDS.
+# Compared without case and separators: `Add to Cart`, `add_to_cart` and `AddToCart` are one name.
 NAMES: dict[str, tuple[str, ...]] = {
     "view": (
         "view", "views", "viewed", "pageview", "viewitem", "viewcontent", "viewproduct", "detailpageview", "detailview",
