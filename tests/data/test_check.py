@@ -84,3 +84,11 @@ def test_what_the_log_can_be_used_for(columns, row, usable, reason, resolution):
     assert summary.usable is usable
     assert reason in summary.reason
     assert summary.resolution == resolution
+
+
+def test_all_suspects_are_counted_and_the_busiest_named():
+    rows = [(f"robot {user:02}", "tea", str(1_714_564_800 + n)) for user in range(12) for n in range(3 + user)]
+    backend, validated = check_in("user_id item_id time", *rows)
+    summary = summarise(backend, validated, bot_rule=BotRule(per_hour=2))
+    assert summary.n_suspects == 12
+    assert [suspect.user_id for suspect in summary.suspects] == [f"robot {user:02}" for user in range(11, 1, -1)]

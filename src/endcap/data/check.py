@@ -89,9 +89,8 @@ def summarise(
     again = backend.one(
         found.rows.agg(F.count(F.when(F.col("copy"), 1)).alias("copies"), F.count(F.when(near, 1)).alias("near"))
     )
-    bots = backend.rows(
-        suspects(backend, events, rule).orderBy(F.col("per_day").desc(), "user_id").limit(SHOWN_BOTS + 1_000)
-    )
+    bots = backend.materialise(suspects(backend, events, rule))
+    busiest = backend.rows(bots.orderBy(F.col("per_day").desc(), "user_id").limit(SHOWN_BOTS))
     sorts, problems = _problems(backend, validated, items, broken)
     times = [kind for kind in kinds if kind["first"] is not None]
     usable, reason = _usable(n, kinds, validated.rows)
@@ -116,8 +115,8 @@ def summarise(
         duplicates=again["copies"],
         near_duplicates=again["near"],
         repeat_share=found.share,
-        suspects=tuple(_suspect(bot, rule) for bot in bots[:SHOWN_BOTS]),
-        n_suspects=len(bots),
+        suspects=tuple(_suspect(bot, rule) for bot in busiest),
+        n_suspects=bots.count(),
         problem_sorts=sorts,
         problems=problems,
         notes=validated.notes,
