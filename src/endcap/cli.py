@@ -17,12 +17,11 @@ import typer
 from rich.markup import escape
 
 from endcap import artifact as artifacts
+from endcap import compare as comparisons
 from endcap import config as configuration
 from endcap import demo as demonstration
 from endcap import screen
 from endcap.artifact import Artifact
-from endcap.compare import account
-from endcap.compare import compare as run_comparison
 from endcap.config import Config
 from endcap.data import backend as backends
 from endcap.data import sources
@@ -77,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:  # a folder that cannot be written
-        _fail(f"{error.filename or 'the system'}: {error.strerror or error}")
+        _fail(f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}")
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:  # it spills to the temporary folder
         _fail(f"reading the tables stopped: {str(error).splitlines()[0]}; free memory or disk space")
 
@@ -213,13 +212,14 @@ def _compare(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Prepares the data, runs all, writes everything into `out`; returns the summary and examples."""
     first = configs[0]
+    comparisons.check(configs, out)  # before the long part
     with screen.steps() as step:
         dataset = prepare(backends.local(), first.data, first.clean, first.split, on_step=step)
     if not quiet:
         screen.dataset(dataset)
     out.mkdir(parents=True, exist_ok=True)
     with screen.runs() as on_progress:
-        comparison = run_comparison(
+        comparison = comparisons.compare(
             configs, dataset, out, seeds=seeds, refit=refit, processes=processes, on_progress=on_progress
         )
     with screen.steps() as step:
@@ -228,7 +228,7 @@ def _compare(
         summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
         artifacts.write(out / "summary.json", json.dumps(summary, indent=2))
         strict = comparison.summaries["strict"]
-        page = render(strict, comparison.results, account(dataset, first), shown)
+        page = render(strict, comparison.results, comparisons.account(dataset, first), shown)
         artifacts.write(out / "report.html", page)
     if not quiet:
         screen.out.print(screen.leaderboard(comparison.results))
@@ -266,7 +266,7 @@ def train(
     if resume and mark.exists() and mark.read_text(encoding="utf-8") != key:
         raise InputError(f"{checkpoint} is of another config or other data; train without --resume to start again")
     checkpoint.mkdir(parents=True, exist_ok=True)
-    mark.write_text(key, encoding="utf-8")
+    artifacts.write(mark, key)
     with screen.epochs(settings.train.epochs) as on_epoch:
         outcome = run(settings, dataset, checkpoint=checkpoint, on_epoch=on_epoch)
     artifacts.save(outcome.artifact, out)
@@ -361,7 +361,7 @@ def recommend(
     ] = None,
     user: Annotated[str | None, typer.Option(help="A user of the log given with --events.")] = None,
     events: Annotated[str | None, typer.Option(help="The log that holds the user's history.")] = None,
-    k: Annotated[int, typer.Option("-k", help="How many.")] = 10,
+    k: Annotated[int | None, typer.Option("-k", help="How many; default: 10.")] = None,
     goal: Annotated[Goal | None, typer.Option(help="The kind of event to predict.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -386,7 +386,7 @@ def recommend(
         past, unknown = history_of(history or [], artifact)
     if unknown:
         screen.err.print(f"ignored, not known to the model: {escape(', '.join(unknown))}", highlight=False)
-    lines = top_items(artifact, past, k, goal)
+    lines = top_items(artifact, past, min(10, artifact.traits.n_items) if k is None else k, goal)
     if as_json:
         _print({"model": artifact.config.model.name, "items": [asdict(line) for line in lines], "unknown": unknown})
     else:

@@ -20,7 +20,7 @@ import numpy as np
 
 import endcap
 from endcap import config as configuration
-from endcap.artifact import replacing
+from endcap.artifact import replacing, write
 from endcap.config import Config
 from endcap.data.audit import audit
 from endcap.data.dataset import Dataset
@@ -70,7 +70,7 @@ def compare(
     Counting models draw nothing at random: one seed tells all.
     Raises InputError where a run fails, where two configs are of one model, and where `out` holds something else.
     """
-    _check(configs, out)
+    check(configs, out)
     cores = os.cpu_count() or 1
     jobs = [
         replace(config, train=replace(config.train, seed=config.train.seed + seed))
@@ -115,7 +115,8 @@ def compare(
     return Comparison(results, summaries)
 
 
-def _check(configs: Sequence[Config], out: Path) -> None:
+def check(configs: Sequence[Config], out: Path) -> None:
+    """Raises InputError where configs cannot be compared, or `out` is a folder of something else."""
     names = [config.model.name for config in configs]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"found {', '.join(sorted(twice))} twice; expected each model once: compare variants apart")
@@ -186,7 +187,7 @@ def _run(
     if not (mark.exists() and mark.read_text() == whole):  # another run's remains; our own checkpoint may stay
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(whole)
+    write(mark, whole)
     job = Job(
         config=configuration.without_none(document),
         dataset=str(data),
@@ -195,7 +196,7 @@ def _run(
         threads=threads,
         checkpoint=str(folder / "checkpoint"),
     )
-    (folder / "job.json").write_text(json.dumps(asdict(job)))
+    write(folder / "job.json", json.dumps(asdict(job)))
     announce(Progress(_name(config), "training", epochs=config.train.epochs))
     _child(
         folder,

@@ -33,7 +33,12 @@ MAIN_METRICS = ("hr@10", "ndcg@10", "mrr@20", "coverage@10")
 def steps() -> Iterator[Any]:
     """A spinner with the name of the step that is being done: call it with each name."""
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=err, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
     ) as bars:
         task = bars.add_task("starting", total=None)
         yield lambda name: bars.update(task, description=name)

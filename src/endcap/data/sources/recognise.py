@@ -19,11 +19,16 @@ def choose(formats: Sequence[Format[T]], path: Path, name: str | None) -> tuple[
     if name and name not in [form.name for form in formats]:
         raise InputError(f"--format {name} is not known; formats are {_names(formats)}")
     source = find(path)
-    for form in formats:
-        if (name is None and form.recognises(source)) or (
-            name == form.name and (form.accepts or form.recognises)(source)
-        ):
-            return form, source
+    try:
+        for form in formats:
+            if (name is None and form.recognises(source)) or (
+                name == form.name and (form.accepts or form.recognises)(source)
+            ):
+                return form, source
+    except InputError as error:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder of no known format: {error}") from None
+        raise
     raise InputError(_unlike(formats, source, name))
 
 
