@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: install demo test check trials clean
+.PHONY: install demo test check docs trials clean
 
 install: .venv/installed
 
@@ -15,13 +15,16 @@ demo: install    ## real data, trained, compared, reported
 	$(BIN)/endcap demo
 
 test: install    ## the tests, in minutes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 check: install   ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install    ## docs/configuration.md, from the dataclasses
+	$(BIN)/python docs/generate.py
 
 trials: install  ## long random trials: kills, fuzzing
 	$(BIN)/python -m pytest -m trials --timeout 3600

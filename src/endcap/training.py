@@ -34,14 +34,14 @@ class TrainConfig:
     batch_tokens: int = 1_024  # events a step
     share: float = 1.0  # of the windows an epoch looks at, for very long logs
     goal_share: float = 0.5  # of the questions that ask for [data] goal, where there is one
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"  # betas are 0.9 and 0.98; sgd has momentum
+    learning_rate: float = 1e-3  # at its highest, after the warmup
+    schedule: Literal["constant", "cosine", "linear"] = "constant"  # cosine and linear end at a twentieth of it
     warmup: int = 100  # steps
-    weight_decay: float = 0.01
+    weight_decay: float = 0.01  # of matrices; biases, norms and scales have none
     momentum: float = 0.9  # of sgd
     clip: float = 5.0  # largest norm of the gradient; 0: never clipped
-    seed: int = 0
+    seed: int = 0  # of the weights, the order of batches and all samples
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ class BotRule:
     """More than this many different moments with an event; a basket is one moment, impressions are none."""
 
     per_hour: int = 600  # one every six seconds for an hour
-    per_day: int = 2000
+    per_day: int = 2000  # UTC days
 
 
 def suspects(backend: Backend, events: DataFrame, rule: BotRule) -> DataFrame:

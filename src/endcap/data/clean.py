@@ -17,14 +17,14 @@ from endcap.data.schema import EVENT_COLUMNS
 class CleanConfig:
     """Which steps are taken, and how far they go."""
 
-    duplicates: bool = True
+    duplicates: bool = True  # exact copies of an event are left out
     near_duplicates_seconds: float = 1.0  # a reload or a double click; 0: off. Purchases: two lines of a basket are two
     earliest: float | None = None  # seconds since 1970; events before it are left out
-    latest: float | None = None
-    bots: bool = True
-    bot_rule: BotRule = field(default_factory=BotRule)
+    latest: float | None = None  # seconds since 1970; events after it are left out
+    bots: bool = True  # users above bot_rule in the training part are left out wholly
+    bot_rule: BotRule = field(default_factory=BotRule)  # how fast is too fast
     min_user_events: int = 0  # k-core, counted in training events
-    min_item_events: int = 0
+    min_item_events: int = 0  # likewise; test events always stay
 
 
 @dataclass(frozen=True)

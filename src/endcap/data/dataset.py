@@ -24,8 +24,8 @@ from endcap.data.schema import validate, validate_items
 class DataConfig:
     """Which files, how they are read, and what is asked of them."""
 
-    events: str
-    items: str | None = None
+    events: str  # the log: a file, a folder, or completejourney
+    items: str | None = None  # the catalogue: a file or a folder
     format: str | None = None  # guessed where not given
     columns: dict[str, str] = field(default_factory=dict)  # canonical name -> the file's column
     kinds: dict[str, str] = field(default_factory=dict)  # the file's word -> view, cart, purchase, review, ...

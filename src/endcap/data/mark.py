@@ -22,9 +22,9 @@ NEWEST_SESSIONS = 0.9
 class SplitConfig:
     """How events are divided into train, valid and test."""
 
-    method: Method = "temporal"
-    valid_quantile: float = 0.8
-    test_quantile: float = 0.9
+    method: Method = "temporal"  # docs/protocol.md says what each does
+    valid_quantile: float = 0.8  # of the times of events that can be predicted: where training ends
+    test_quantile: float = 0.9  # where validation ends and the test part begins
     cuts: tuple[float, float] | None = None  # seconds since 1970, instead of the quantiles
 
 

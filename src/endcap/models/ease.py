@@ -33,7 +33,7 @@ class EaseConfig:
     penalty: float = 100.0  # lambda of the ridge regression
     decay: float = 0.7  # the weight of a step of the history against the step after it; 1: the paper's
     history: int = 200  # events of the history that are looked at
-    max_items: int = 20_000
+    max_items: int = 20_000  # of a larger catalogue the most frequent take part
 
 
 class Ease(ClosedForm):

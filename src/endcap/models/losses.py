@@ -12,10 +12,8 @@ from torch import Tensor
 class LossConfig:
     """Which softmax the networks are trained by."""
 
-    name: Literal["auto", "full", "sampled"] = "auto"
-    negatives: int = (
-        2048  # shared by all positions of a step; `auto` samples when the catalogue is larger than four times this
-    )
+    name: Literal["auto", "full", "sampled"] = "auto"  # auto: sampled where the catalogue is large, else full
+    negatives: int = 2048  # shared by all positions of a step; `auto` samples a catalogue of over four times this
     power: float = 0.5  # negatives are drawn by count ** power: 0 uniform, 1 by popularity
     smoothing: float = 0.0  # label smoothing of the full softmax
 

@@ -26,11 +26,11 @@ class RecurrentConfig:
     name: Literal["rnn", "lstm", "gru"] = "gru"
     dim: int = 128  # of item vectors
     hidden: int = 128  # of the recurrent state
-    layers: int = 1
-    dropout: float = 0.5
+    layers: int = 1  # recurrent layers, one on the other
+    dropout: float = 0.5  # on the input, between layers and on the output
     history: int = 50  # latest events looked at
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
-    loss: LossConfig = field(default_factory=LossConfig)
+    loss: LossConfig = field(default_factory=LossConfig)  # which softmax
 
 
 class Recurrent(SequenceNetwork):

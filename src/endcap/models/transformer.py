@@ -22,13 +22,13 @@ class TransformerConfig:
     """Causal self-attention over the latest `history` events."""
 
     name: Literal["transformer"] = "transformer"
-    dim: int = 128
-    layers: int = 2
-    heads: int = 2
-    dropout: float = 0.5
-    history: int = 50
+    dim: int = 128  # of item vectors and of every layer; a multiple of heads
+    layers: int = 2  # blocks of attention and feed-forward
+    heads: int = 2  # of attention, dim / heads wide
+    dropout: float = 0.5  # on the input, on attention and in each block
+    history: int = 50  # latest events looked at
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
-    loss: LossConfig = field(default_factory=LossConfig)
+    loss: LossConfig = field(default_factory=LossConfig)  # which softmax
 
 
 class Transformer(SequenceNetwork):

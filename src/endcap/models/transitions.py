@@ -40,7 +40,7 @@ class TransitionsConfig:
     last: int = 50  # events of the history that are looked at
     row_power: float = 0.5  # scaling by (row total + shrink) ** -row_power
     column_power: float = 0.1  # and by (column total + shrink) ** -column_power
-    shrink: float = 20.0
+    shrink: float = 20.0  # keeps the small totals of rare items from counting too much
     other: float = 0.1  # what a pair counts that leads to another kind of event than the one asked for
     popularity: float = 1e-4  # weight of the log popularity that ranks what was never seen together
     neighbours: int = 500  # kept per item
