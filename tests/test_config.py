@@ -40,7 +40,11 @@ def test_overrides(tmp_path: Path) -> None:
         (MINIMAL + "[trian]\n", [], "unknown key trian"),
         (MINIMAL + "dimm = 3\n", [], "unknown key model.gru.dimm"),
         (MINIMAL + "[train]\nepochs = 'many'\n", [], "train.epochs: found 'many'"),
-        ('[data]\nevents = "x"\n[model]\nname = "oracle"\n', [], "oracle"),
+        (
+            '[data]\nevents = "x"\n[model]\nname = "oracle"\n',
+            [],
+            "found model.name = 'oracle'; expected one of popular, ",
+        ),
         ("[data]\n[model]\nname = 'gru'\n", [], "missing key data.events"),
         ("[data\n", [], "is no TOML"),
         (MINIMAL, ["epochs=3"], "expected section.key=value"),

@@ -35,6 +35,7 @@ from endcap.data.split import merged, questions, split
 from endcap.evaluation import measure
 from endcap.examples import examples, history_of, top_items
 from endcap.experiment import run
+from endcap.models import counting
 from endcap.report import render
 from endcap.results import plain
 
@@ -267,7 +268,7 @@ def train(
         raise InputError(f"{checkpoint} is of another config or other data; train without --resume to start again")
     checkpoint.mkdir(parents=True, exist_ok=True)
     artifacts.write(mark, key)
-    with screen.epochs(settings.train.epochs) as on_epoch:
+    with screen.epochs(1 if counting(settings.model) else settings.train.epochs) as on_epoch:
         outcome = run(settings, dataset, checkpoint=checkpoint, on_epoch=on_epoch)
     artifacts.save(outcome.artifact, out)
     shutil.rmtree(checkpoint, ignore_errors=True)

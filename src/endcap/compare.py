@@ -91,7 +91,7 @@ def compare(
             on_progress(progress)
 
     for config in jobs:
-        announce(Progress(_name(config), "waiting", epochs=config.train.epochs))
+        announce(Progress(_name(config), "waiting", epochs=_epochs(config)))
     stop = threading.Event()
     with ThreadPoolExecutor(processes) as pool:
         runs = [
@@ -122,6 +122,8 @@ def check(configs: Sequence[Config], out: Path) -> None:
         raise InputError(f"found {', '.join(sorted(twice))} twice; expected each model once: compare variants apart")
     if any((config.clean, config.split) != (configs[0].clean, configs[0].split) for config in configs):
         raise InputError("found different [clean] or [split] sections; expected the same for all: it is one split")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; expected a new folder, or one that `endcap compare` made")
     others = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
     if others and not (out / "data" / "dataset.json").exists():
         raise InputError(f"found {others[0]} in {out}; expected a new folder, or one that `endcap compare` made")
@@ -166,6 +168,10 @@ def _name(config: Config) -> str:
     return f"{config.model.name} seed {config.train.seed}"
 
 
+def _epochs(config: Config) -> int:
+    return 1 if counting(config.model) else config.train.epochs
+
+
 def _run(
     config: Config,
     data: Path,
@@ -197,12 +203,10 @@ def _run(
         checkpoint=str(folder / "checkpoint"),
     )
     write(folder / "job.json", json.dumps(asdict(job)))
-    announce(Progress(_name(config), "training", epochs=config.train.epochs))
+    announce(Progress(_name(config), "training", epochs=_epochs(config)))
     _child(
         folder,
-        lambda epoch: announce(
-            Progress(_name(config), "training", epoch["epoch"], config.train.epochs, epoch["metric"])
-        ),
+        lambda epoch: announce(Progress(_name(config), "training", epoch["epoch"], _epochs(config), epoch["metric"])),
         threads,
         stop,
     )

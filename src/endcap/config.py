@@ -124,6 +124,9 @@ def _explain(error: ValidationError) -> str:
         place = ".".join(str(part) for part in problem["loc"])
         if problem["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
             lines.append(f"unknown key {place}; see docs/configuration.md for the keys there are")
+        elif problem["type"] == "union_tag_invalid":
+            expected = ", ".join(model_names())
+            lines.append(f"found {place}.name = {problem['input']['name']!r}; expected one of {expected}")
         elif problem["type"] == "missing":
             lines.append(f"missing key {place}")
         else:

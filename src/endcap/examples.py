@@ -46,7 +46,7 @@ def top_items(
         history,
         k,
         goals=np.array([KIND_INDEX[goal or usual_goal(artifact)]]),
-        asked=np.array([time.time() if asked is None else asked]),
+        asked=np.array([_now(history, artifact) if asked is None else asked]),
         repeat=bool(artifact.facts.get("repeat", False)),
     )
     return [
@@ -54,6 +54,17 @@ def top_items(
         for item, score in zip(ranking.items[0], ranking.scores[0], strict=True)
         if item
     ]
+
+
+def _now(history: Histories, artifact: Artifact) -> float:
+    """The time of the question, at most the longest wait of the training log after the last event.
+
+    Where the log is old, networks would else be asked about a wait of which they have learned nothing.
+    """
+    now, waits = time.time(), artifact.facts.get("waits")
+    if waits is None or history.times is None or not len(history.times):
+        return now
+    return float(np.fmin(now, history.times[-1] + waits[1]))
 
 
 def usual_goal(artifact: Artifact) -> str:
@@ -65,14 +76,18 @@ def usual_goal(artifact: Artifact) -> str:
 
 
 def history_of(ids: Sequence[str], artifact: Artifact) -> tuple[Histories, list[str]]:
-    """A history from bare ids, oldest first, and those of them that the model does not know."""
+    """A history from bare ids, oldest first, and those of them that the model does not know.
+
+    Bare ids say no time: they are taken to have come one after another at the pace of the training log, until now.
+    """
     items = artifact.vocabulary.index(ids)
     kind = artifact.traits.kinds[0]  # bare ids say no kind: the most casual one that occurs
     n = len(items)
+    pace = float(artifact.facts["waits"][0]) if artifact.facts.get("waits") else np.nan
     history = Histories(
         items=items,
         kinds=np.full(n, kind, dtype=np.int64),
-        times=np.full(n, np.nan) if artifact.traits.timed else None,
+        times=time.time() - pace * np.arange(n, 0, -1, dtype=np.float64) if artifact.traits.timed else None,
         values=np.full((n, 3), np.nan, dtype=np.float32),
         offsets=np.array([0, n]),
     ).known()

@@ -27,6 +27,7 @@ from endcap.config import Config
 from endcap.data.catalog import Catalog
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
+from endcap.data.interactions import waits
 from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
 from endcap.evaluation import Evaluation, evaluate, measure, slices
 from endcap.models import ClosedForm, Traits
@@ -109,6 +110,7 @@ def run(
         "repeat": repeat,
         "repeat_rate": rate,
         "cuts": dataset.facts.get("cuts"),
+        "waits": waits(parts.train),
         "protocol": results[-1].protocol,
         "metrics": results[-1].metrics,
         "endcap": "0.1.0",

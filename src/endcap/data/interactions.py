@@ -135,3 +135,12 @@ def steps(histories: Histories) -> Ints:
     if histories.times is not None and len(owners):
         new[1:] = (owners[1:] != owners[:-1]) | (histories.times[1:] != histories.times[:-1])  # NaN: always new
     return np.cumsum(new) - 1
+
+
+def waits(histories: Histories) -> tuple[float, float] | None:
+    """The median and the longest time from one step of a history to the next, in seconds; None where there is none."""
+    if histories.times is None:
+        return None
+    gaps = np.diff(histories.times)[np.diff(histories.owners) == 0]
+    gaps = gaps[gaps > 0]  # NaN is not
+    return (float(np.median(gaps)), float(gaps.max())) if len(gaps) else None

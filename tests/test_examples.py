@@ -1,0 +1,52 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from endcap.artifact import Artifact
+from endcap.config import check
+from endcap.data.dataset import Dataset
+from endcap.data.split import split
+from endcap.examples import history_of, top_items
+from endcap.experiment import run
+from tests.worlds import circle_table, table
+
+N_ITEMS = 8
+
+
+def world() -> pa.Table:
+    """The circle without prices, which would give an item away; all waits are of a minute, in 1970."""
+    return table([event | {"price": None} for event in circle_table(N_ITEMS, 120).to_pylist()])
+
+
+@pytest.fixture(scope="module")
+def gru() -> Artifact:
+    """A network that has learned the circle."""
+    document = {
+        "data": {"events": "circle.csv", "repeats": "allow"},
+        "model": {"name": "gru", "dropout": 0.0, "dim": 32},
+        "train": {"epochs": 15, "patience": 0, "batch_tokens": 64, "learning_rate": 0.01, "warmup": 5},
+    }
+    return run(check(document, "test"), Dataset("circle", world(), None, {}, {})).artifact
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_bare_ids_are_answered_at_the_pace_of_the_log(gru: Artifact, length: int) -> None:
+    for start in range(N_ITEMS):
+        ids = [f"i{(start + step) % N_ITEMS}" for step in range(length)]
+        history, unknown = history_of([*ids, "caviar"], gru)
+        assert unknown == ["caviar"]
+        assert top_items(gru, history, 1)[0].id == f"i{(start + length) % N_ITEMS}"
+
+
+def test_an_old_log_is_not_asked_about_a_wait_of_decades(gru: Artifact) -> None:
+    queries = split(world()).test
+    assert queries.asked is not None
+    for index in range(20):
+        history = queries.histories.take(np.array([index]))
+        now, then = (top_items(gru, history, N_ITEMS, asked=asked) for asked in (None, float(queries.asked[index])))
+        assert now == then
+
+
+def test_a_newcomer_without_history_is_answered(gru: Artifact) -> None:
+    history, _ = history_of([], gru)
+    assert len(top_items(gru, history, N_ITEMS)) == N_ITEMS
