@@ -6,6 +6,7 @@ import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from endcap.data.catalog import Catalog
 from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
 from endcap.data.sources import CATALOGUES, FORMATS
 from endcap.models import Traits
+from endcap.results import Result
 from endcap.training import Task, TrainConfig, fit
 from tests.worlds import circle
 
@@ -213,6 +215,11 @@ def test_formats_names_every_column() -> None:
     text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     for column in (*EVENT_COLUMNS[1:], *ITEM_COLUMNS):
         assert f"`{column}`" in text, column
+
+
+def test_the_protocol_names_every_result() -> None:
+    text = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8").partition("## results.json")[2]
+    assert set(re.findall(r"`(\w+)`", text)) >= {field.name for field in fields(Result)}
 
 
 def test_every_model_has_its_section() -> None:
