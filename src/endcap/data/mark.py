@@ -71,7 +71,9 @@ def _temporal(backend: Backend, events: DataFrame, config: SplitConfig) -> Marke
             " use --split leave-one-out, or --split given where the source has its own test part"
         )
     if found["first"] is None:
-        raise InputError(f"found no events that can be predicted ({', '.join(GOALS)}); map the kinds with --kinds")
+        raise InputError(
+            f"found no events that can be predicted ({', '.join(GOALS)}); map the kinds with --kind WORD=KIND"
+        )
     # Engines interpolate with different rounding; milliseconds are the same in all.
     valid, test = config.cuts or (round(found["valid"], 3), round(found["test"], 3))
     if not found["first"] < valid < test <= found["last"]:
