@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
-from peers.measurement import Measurement, Options, options, peak_rss_mb
 
 from endcap import config as configuration
 from endcap.data import backend
@@ -18,6 +17,7 @@ from endcap.data.mark import SplitConfig
 from endcap.data.split import split
 from endcap.evaluation import evaluate
 from endcap.training import Epoch, Task, TrainConfig, fit
+from peers.measurement import Measurement, Options, options, peak_rss_mb
 
 BATCH_TOKENS = {"transformer": 1_024, "transformer-sampled": 1_024, "gru": 1_024}
 

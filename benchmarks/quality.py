@@ -47,7 +47,10 @@ def main() -> None:
 
 def table(results: list[dict], published: dict[str, tuple[float, ...]]) -> str:
     """Published rows, then ours: the mean over seeds, and the spread of NDCG@10 between them."""
-    lines = ["| model | HR@5 | NDCG@5 | HR@10 | NDCG@10 | seeds | training, s | peak MB |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines = [
+        "| model | HR@5 | NDCG@5 | HR@10 | NDCG@10 | seeds | training, s | peak MB |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     for name, figures in published.items():
         lines.append(f"| {name} | " + " | ".join(f"{figure:.4f}" for figure in figures) + " | – | – | – |")
     groups = defaultdict(list)
