@@ -327,6 +327,8 @@ def evaluate(
         repeat = bool(artifact.facts["repeat"])
         metrics, _ = measure(artifact.model, queries, log, categories=artifact.catalog.categories, repeat=repeat)
     about = {"model": artifact.config.model.name, "data": data.events, "questions": len(queries), "masked": not repeat}
+    if events is not None and not artifact.facts.get("cuts"):
+        about["note"] = "the model has no time cut: it may have been trained on some of these events"
     if as_json:
         _print({**about, "metrics": metrics})
     else:

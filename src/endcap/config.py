@@ -127,6 +127,8 @@ def _explain(error: ValidationError) -> str:
         elif problem["type"] == "union_tag_invalid":
             expected = ", ".join(model_names())
             lines.append(f"found {place}.name = {problem['input']['name']!r}; expected one of {expected}")
+        elif problem["type"] == "value_error":
+            lines.append(f"{place}: {problem['msg'].removeprefix('Value error, ')}")
         elif problem["type"] == "missing":
             lines.append(f"missing key {place}")
         else:

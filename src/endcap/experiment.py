@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,7 +114,7 @@ def run(
         "waits": waits(parts.train),
         "protocol": results[-1].protocol,
         "metrics": results[-1].metrics,
-        "endcap": "0.1.0",
+        "endcap": version("endcap"),
     }
     kept = Artifact(
         config=chosen,

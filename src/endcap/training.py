@@ -17,31 +17,34 @@ from torch import Tensor
 from endcap.data.errors import InputError
 from endcap.data.interactions import Interactions
 from endcap.data.questions import Questions
+from endcap.data.ranges import Chance, Count, CountOrNone, NotNegative, Portion, Positive, Share
 from endcap.data.split import Queries
 from endcap.evaluation import evaluate
 from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits, build
+
+Metric = Literal["ndcg@10", "hr@10", "recall@10", "mrr@20", "ndcg@20", "hr@20"]
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How networks are trained. Counting models use `seed`, `valid_queries` and `choose_events` alone."""
 
-    epochs: int = 60  # at most; validation may stop earlier
-    patience: int = 5  # epochs without a better validation metric; 0 trains all epochs
-    metric: str = "ndcg@10"  # what validation maximises
-    valid_queries: int = 5_000  # a random sample of the validation questions; 0: all
-    choose_events: int = 300_000  # of a longer log, counting models choose their parameters on that many events; 0: all
-    batch_tokens: int = 1_024  # events a step
-    share: float = 1.0  # of the windows an epoch looks at, for very long logs
-    goal_share: float = 0.5  # of the questions that ask for [data] goal, where there is one
+    epochs: Count = 60  # at most; validation may stop earlier
+    patience: CountOrNone = 5  # epochs without a better validation metric; 0 trains all epochs
+    metric: Metric = "ndcg@10"  # what validation maximises
+    valid_queries: CountOrNone = 5_000  # a random sample of the validation questions; 0: all
+    choose_events: CountOrNone = 300_000  # of a longer log, counting models choose their parameters on these; 0: all
+    batch_tokens: Count = 1_024  # events a step
+    share: Portion = 1.0  # of the windows an epoch looks at, for very long logs
+    goal_share: Share = 0.5  # of the questions that ask for [data] goal, where there is one
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"  # betas are 0.9 and 0.98; sgd has momentum
-    learning_rate: float = 1e-3  # at its highest, after the warmup
+    learning_rate: Positive = 1e-3  # at its highest, after the warmup
     schedule: Literal["constant", "cosine", "linear"] = "constant"  # cosine and linear end at a twentieth of it
-    warmup: int = 100  # steps
-    weight_decay: float = 0.01  # of matrices; biases, norms and scales have none
-    momentum: float = 0.9  # of sgd
-    clip: float = 5.0  # largest norm of the gradient; 0: never clipped
-    seed: int = 0  # of the weights, the order of batches and all samples
+    warmup: CountOrNone = 100  # steps
+    weight_decay: NotNegative = 0.01  # of matrices; biases, norms and scales have none
+    momentum: Chance = 0.9  # of sgd
+    clip: NotNegative = 5.0  # largest norm of the gradient; 0: never clipped
+    seed: CountOrNone = 0  # of the weights, the order of batches and all samples
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from endcap.data.backend import Backend, DataFrame
+from endcap.data.ranges import Count
 
 
 @dataclass(frozen=True)
 class BotRule:
     """More than this many different moments with an event; a basket is one moment, impressions are none."""
 
-    per_hour: int = 600  # one every six seconds for an hour
-    per_day: int = 2000  # UTC days
+    per_hour: Count = 600  # one every six seconds for an hour
+    per_day: Count = 2000  # UTC days
 
 
 def suspects(backend: Backend, events: DataFrame, rule: BotRule) -> DataFrame:

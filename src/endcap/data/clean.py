@@ -9,6 +9,7 @@ from functools import reduce
 
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.bots import BotRule, suspects
+from endcap.data.ranges import CountOrNone, NotNegative
 from endcap.data.repeats import Repeats, repeats
 from endcap.data.schema import EVENT_COLUMNS
 
@@ -18,13 +19,13 @@ class CleanConfig:
     """Which steps are taken, and how far they go."""
 
     duplicates: bool = True  # exact copies of an event are left out
-    near_duplicates_seconds: float = 1.0  # a reload or a double click; 0: off. Purchases: two lines of a basket are two
+    near_duplicates_seconds: NotNegative = 1.0  # a reload or a double click, not of purchases; 0: off
     earliest: float | None = None  # seconds since 1970; events before it are left out
     latest: float | None = None  # seconds since 1970; events after it are left out
     bots: bool = True  # users above bot_rule in the training part are left out wholly
     bot_rule: BotRule = field(default_factory=BotRule)  # how fast is too fast
-    min_user_events: int = 0  # k-core, counted in training events
-    min_item_events: int = 0  # likewise; test events always stay
+    min_user_events: CountOrNone = 0  # k-core, counted in training events
+    min_item_events: CountOrNone = 0  # likewise; test events always stay
 
 
 @dataclass(frozen=True)

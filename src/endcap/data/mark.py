@@ -10,6 +10,7 @@ from typing import Literal
 
 from endcap.data.backend import Backend, Column, DataFrame
 from endcap.data.errors import InputError
+from endcap.data.ranges import Portion
 from endcap.data.schema import EVENT_COLUMNS, GOALS
 
 Method = Literal["temporal", "leave-one-out", "given"]
@@ -23,9 +24,14 @@ class SplitConfig:
     """How events are divided into train, valid and test."""
 
     method: Method = "temporal"  # docs/protocol.md says what each does
-    valid_quantile: float = 0.8  # of the times of events that can be predicted: where training ends
-    test_quantile: float = 0.9  # where validation ends and the test part begins
+    valid_quantile: Portion = 0.8  # of the times of events that can be predicted: where training ends
+    test_quantile: Portion = 0.9  # where validation ends and the test part begins
     cuts: tuple[float, float] | None = None  # seconds since 1970, instead of the quantiles
+
+    def __post_init__(self) -> None:
+        first, second = self.cuts or (self.valid_quantile, self.test_quantile)
+        if first >= second:
+            raise ValueError(f"training ends at {first:g} and validation at {second:g}; the second must be later")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from endcap.data.batch import Batch
 from endcap.data.interactions import Interactions
+from endcap.data.ranges import Count, Portion, Positive
 from endcap.models.base import ClosedForm, Traits
 from endcap.models.popular import prior
 from endcap.models.transitions import ages
@@ -30,10 +31,10 @@ class EaseConfig:
     """Memory while solving: 8 bytes times the square of the number of items."""
 
     name: Literal["ease"] = "ease"
-    penalty: float = 100.0  # lambda of the ridge regression
-    decay: float = 0.7  # the weight of a step of the history against the step after it; 1: the paper's
-    history: int = 200  # events of the history that are looked at
-    max_items: int = 20_000  # of a larger catalogue the most frequent take part
+    penalty: Positive = 100.0  # lambda of the ridge regression
+    decay: Portion = 0.7  # the weight of a step of the history against the step after it; 1: the paper's
+    history: Count = 200  # events of the history that are looked at
+    max_items: Count = 20_000  # of a larger catalogue the most frequent take part
 
 
 class Ease(ClosedForm):

@@ -7,15 +7,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from endcap.data.ranges import Chance, Count, NotNegative
+
 
 @dataclass(frozen=True)
 class LossConfig:
     """Which softmax the networks are trained by."""
 
     name: Literal["auto", "full", "sampled"] = "auto"  # auto: sampled where the catalogue is large, else full
-    negatives: int = 2048  # shared by all positions of a step; `auto` samples a catalogue of over four times this
-    power: float = 0.5  # negatives are drawn by count ** power: 0 uniform, 1 by popularity
-    smoothing: float = 0.0  # label smoothing of the full softmax
+    negatives: Count = 2048  # shared by all positions of a step; `auto` samples a catalogue of over four times this
+    power: NotNegative = 0.5  # negatives are drawn by count ** power: 0 uniform, 1 by popularity
+    smoothing: Chance = 0.0  # label smoothing of the full softmax
 
     def samples(self, n_items: int) -> bool:
         """Whether this catalogue is sampled."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from endcap.data.batch import Batch
 from endcap.data.interactions import KIND_INDEX, Interactions
+from endcap.data.ranges import NotNegative
 from endcap.data.schema import GOALS, KINDS
 from endcap.data.vocabulary import Floats
 from endcap.models.base import ClosedForm, Traits
@@ -25,9 +26,9 @@ class PopularConfig:
     """Without times neither `half_life` nor `window` does anything."""
 
     name: Literal["popular"] = "popular"
-    half_life: float = 0.0  # days after which an event counts half; 0: never
-    window: float = 0.0  # days before the end of the log that are counted; 0: all
-    backoff: float = 0.01  # what an event of another kind than the asked one counts
+    half_life: NotNegative = 0.0  # days after which an event counts half; 0: never
+    window: NotNegative = 0.0  # days before the end of the log that are counted; 0: all
+    backoff: NotNegative = 0.01  # what an event of another kind than the asked one counts
 
 
 class Popular(ClosedForm):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from endcap.data.ranges import Chance, Count
 from endcap.models.base import Traits
 from endcap.models.losses import LossConfig
 from endcap.models.sequence import SequenceNetwork
@@ -24,11 +25,11 @@ class RecurrentConfig:
     """RNN, LSTM or GRU."""
 
     name: Literal["rnn", "lstm", "gru"] = "gru"
-    dim: int = 128  # of item vectors
-    hidden: int = 128  # of the recurrent state
-    layers: int = 1  # recurrent layers, one on the other
-    dropout: float = 0.5  # on the input, between layers and on the output
-    history: int = 50  # latest events looked at
+    dim: Count = 128  # of item vectors
+    hidden: Count = 128  # of the recurrent state
+    layers: Count = 1  # recurrent layers, one on the other
+    dropout: Chance = 0.5  # on the input, between layers and on the output
+    history: Count = 50  # latest events looked at
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)  # which softmax
 

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from endcap.data.ranges import Chance, Count
 from endcap.models.base import Traits
 from endcap.models.losses import LossConfig
 from endcap.models.sequence import SequenceNetwork
@@ -22,13 +23,17 @@ class TransformerConfig:
     """Causal self-attention over the latest `history` events."""
 
     name: Literal["transformer"] = "transformer"
-    dim: int = 128  # of item vectors and of every layer; a multiple of heads
-    layers: int = 2  # blocks of attention and feed-forward
-    heads: int = 2  # of attention, dim / heads wide
-    dropout: float = 0.5  # on the input, on attention and in each block
-    history: int = 50  # latest events looked at
+    dim: Count = 128  # of item vectors and of every layer; a multiple of heads
+    layers: Count = 2  # blocks of attention and feed-forward
+    heads: Count = 2  # of attention, dim / heads wide
+    dropout: Chance = 0.5  # on the input, on attention and in each block
+    history: Count = 50  # latest events looked at
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)  # which softmax
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise ValueError(f"dim = {self.dim} is no multiple of heads = {self.heads}")
 
 
 class Transformer(SequenceNetwork):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from endcap.data.batch import Batch
 from endcap.data.interactions import Interactions, spans, steps
+from endcap.data.ranges import Count, NotNegative, Portion, Positive
 from endcap.data.schema import KINDS
 from endcap.data.vocabulary import Ints
 from endcap.models.base import ClosedForm, Traits
@@ -33,17 +34,17 @@ class TransitionsConfig:
     """Distances are steps: events of one user at the same time are one step."""
 
     name: Literal["transitions"] = "transitions"
-    window: int = 50  # events after an event that are paired with it
-    power: float = 0.5  # a pair counts distance ** -power
-    backward: float = 0.25  # what the way back from the later to the earlier item counts
-    decay: float = 0.5  # the weight of a step of the history against the step after it
-    last: int = 50  # events of the history that are looked at
-    row_power: float = 0.5  # scaling by (row total + shrink) ** -row_power
-    column_power: float = 0.1  # and by (column total + shrink) ** -column_power
-    shrink: float = 20.0  # keeps the small totals of rare items from counting too much
-    other: float = 0.1  # what a pair counts that leads to another kind of event than the one asked for
-    popularity: float = 1e-4  # weight of the log popularity that ranks what was never seen together
-    neighbours: int = 500  # kept per item
+    window: Count = 50  # events after an event that are paired with it
+    power: NotNegative = 0.5  # a pair counts distance ** -power
+    backward: NotNegative = 0.25  # what the way back from the later to the earlier item counts
+    decay: Portion = 0.5  # the weight of a step of the history against the step after it
+    last: Count = 50  # events of the history that are looked at
+    row_power: NotNegative = 0.5  # scaling by (row total + shrink) ** -row_power
+    column_power: NotNegative = 0.1  # and by (column total + shrink) ** -column_power
+    shrink: Positive = 20.0  # keeps the small totals of rare items from counting too much
+    other: NotNegative = 0.1  # what a pair counts that leads to another kind of event than the one asked for
+    popularity: NotNegative = 1e-4  # weight of the log popularity that ranks what was never seen together
+    neighbours: Count = 500  # kept per item
 
 
 class Transitions(ClosedForm):
