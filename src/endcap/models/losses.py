@@ -1,13 +1,15 @@
 """Softmax cross-entropy over the catalogue: in full, or over shared negatives with the logQ correction."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from endcap.data.ranges import Chance, Count, NotNegative
+
+CHUNK = 1_000_000
+"""Logits at a time: 4 MB, which stay near the processor."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,49 @@ class LossConfig:
 
 
 def full_softmax(hidden: Tensor, table: Tensor, bias: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy over all items.
+    """Mean cross-entropy over all items, without ever holding all the logits.
 
     hidden: (positions, dim), scaled; table: (n_items + 1, dim); bias: (n_items + 1,); targets: (positions,) from 1.
     """
-    logits = torch.addmm(bias[1:], hidden, table[1:].T)  # (positions, n_items)
-    return F.cross_entropy(logits, targets - 1, label_smoothing=smoothing)
+    loss: Tensor = _ChunkedSoftmax.apply(hidden, table[1:], bias[1:], targets - 1, smoothing)  # type: ignore[no-untyped-call]  # torch's own
+    return loss
+
+
+class _ChunkedSoftmax(torch.autograd.Function):
+    """Loss and gradients in one pass over chunks of positions: each chunk's logits become its gradient in place.
+
+    A chunk stays below the size from which the allocator would fetch, and clear, new pages every time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, table: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        n, items = len(targets), len(table)
+        d_hidden, d_table, d_bias = torch.empty_like(hidden), torch.zeros_like(table), torch.zeros_like(bias)
+        total = hidden.new_zeros(())
+        rows = max(1, CHUNK // items)
+        for start in range(0, n, rows):
+            own, goal = hidden[start : start + rows], targets[start : start + rows].unsqueeze(1)
+            logits = torch.addmm(bias, own, table.T)  # (rows, items)
+            normaliser = logits.logsumexp(1, keepdim=True)
+            total += (normaliser - (1 - smoothing) * logits.gather(1, goal)).sum()
+            if smoothing:
+                total -= smoothing * logits.mean(1).sum()
+            # d loss / d logits = softmax - (1 - smoothing) at the target - smoothing / items everywhere
+            slope = logits.sub_(normaliser).exp_()
+            slope.scatter_add_(1, goal, torch.full_like(goal, smoothing - 1, dtype=slope.dtype))
+            if smoothing:
+                slope -= smoothing / items
+            torch.mm(slope, table, out=d_hidden[start : start + rows])
+            d_table.addmm_(slope.T, own)
+            d_bias += slope.sum(0)
+        ctx.save_for_backward(d_hidden.div_(n), d_table.div_(n), d_bias.div_(n))
+        return total / n
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        d_hidden, d_table, d_bias = ctx.saved_tensors
+        (slope,) = slopes
+        return d_hidden * slope, d_table * slope, d_bias * slope, None, None
 
 
 def sampled_softmax(
