@@ -24,6 +24,10 @@ LISTED = 10
 """How many items of each list the metrics of lists look at."""
 
 
+SCORES = 25_000_000
+"""Scores held at a time, 100 MB; how many questions that is, the first chunk tells."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Where the answers of each query came, and what was shown."""
@@ -45,14 +49,16 @@ def evaluate(model: Recommender, queries: Queries, *, repeat: bool = False, show
     An item with the same score as the answer counts before it if its index is lower: the order `recommend` shows.
     """
     ranks, lists = [], []
-    for start in range(0, len(queries), CHUNK):
-        chunk = queries.take(np.arange(start, min(start + CHUNK, len(queries))))
+    start, size = 0, CHUNK
+    while start < len(queries):
+        chunk = queries.take(np.arange(start, min(start + size, len(queries))))
         scored = scores(model, chunk.histories, chunk.goals, chunk.asked, repeat=repeat)
         rows = torch.from_numpy(np.repeat(np.arange(len(chunk)), np.diff(chunk.target_offsets)))
         targets = torch.from_numpy(chunk.targets)
         ranks.append(_ranks(scored, rows, targets))
         if shown is not None:
             lists.append(top(scored, shown))
+        start, size = start + size, max(1, SCORES // scored.shape[1])
     empty = Ranking(np.zeros((0, shown or 0), np.int64), np.zeros((0, shown or 0), np.float32))
     return Evaluation(
         ranks=np.concatenate(ranks) if ranks else np.zeros(0),
