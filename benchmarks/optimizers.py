@@ -24,7 +24,7 @@ RATES = {"sgd": (0.3, 1.0, 3.0), "adam": (5e-4, 1e-3, 2e-3), "adamw": (5e-4, 1e-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)

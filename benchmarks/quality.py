@@ -15,6 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ENDCAP_DATA", HERE.parents[1] / "shared" / "data")) / "amazon_s3rec"
 SETS = {"Beauty": "Beauty.txt.gz", "Toys": "Toys_and_Games.txt.gz"}
+TRANSFORMER = HERE.parent / "src" / "endcap" / "configs" / "beauty-transformer.toml"
 METRICS = ("hr@5", "ndcg@5", "hr@10", "ndcg@10")
 
 # HR@5, NDCG@5, HR@10, NDCG@10 as printed by their authors; NaN where not.
@@ -33,7 +34,7 @@ PUBLISHED = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", choices=list(SETS), default="Beauty")
-    parser.add_argument("--models", default="popular,transitions,ease,gru,transformer")
+    parser.add_argument("--models", default=f"popular,transitions,ease,gru,{TRANSFORMER}")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--refit", action="store_true")
