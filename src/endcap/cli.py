@@ -25,6 +25,7 @@ from endcap.artifact import Artifact
 from endcap.config import Config
 from endcap.data import backend as backends
 from endcap.data import sources
+from endcap.data.aliases import resolve
 from endcap.data.check import all_problems, summarise
 from endcap.data.dataset import DataConfig, fingerprint, prepare
 from endcap.data.errors import InputError
@@ -115,6 +116,7 @@ def check(
         tables = sources.read(backend, Path(events), format=format, columns=_pairs(map, "--map"), items=items)
         step("checking every row")
         validated = validate(backend, tables.events, now=time.time(), kinds=_pairs(kind, "--kind"))
+        validated = resolve(backend, validated, tables.aliases)
         catalogue = None if tables.items is None else validate_items(backend, tables.items)
         step("summarising")
         summary = summarise(backend, validated, catalogue, broken=tables.problems)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from endcap.data import sources
+from endcap.data.aliases import resolve
 from endcap.data.backend import Backend
 from endcap.data.clean import CleanConfig
 from endcap.data.errors import InputError
@@ -86,6 +87,7 @@ def prepare(
     )
     on_step("checking")
     validated = validate(backend, tables.events, now=time.time(), kinds=data.kinds)
+    validated = resolve(backend, validated, tables.aliases)
     catalogue = None if tables.items is None else validate_items(backend, tables.items)
     on_step("cleaning and splitting")
     prepared = prepare_tables(backend, validated, clean, split)

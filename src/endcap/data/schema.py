@@ -46,6 +46,27 @@ ITEM_COLUMNS = (
 )
 """The catalogue's canonical columns; all but item_id may be missing. Other columns of a source are kept as they are."""
 
+EXTRA_COLUMNS = (
+    "price_max",
+    "currency",
+    "categories",
+    "colour",
+    "size",
+    "material",
+    "gender",
+    "tags",
+    "attributes",
+    "product_code",
+    "created",
+)
+"""Columns of a catalogue that mean the same in every source that has them; text, but for price_max."""
+
+LISTS = ("image", "categories", "colour", "size", "material", "tags", "attributes")
+"""Columns that can hold several values, joined by SEPARATOR."""
+
+SEPARATOR = "|"
+"""Between the values of a list, as Amazon Personalize has it; inside a value it is written / (in an address %7C)."""
+
 PARTS = ("train", "history", "test")
 """The parts that a source with a split of its own can give."""
 
@@ -162,14 +183,17 @@ def validate_items(backend: Backend, raw: DataFrame) -> ValidatedItems:
     casts = parse.casts(backend, {name: types[name] for name in numbers if name in types})
     kept = [F.col(f"`{name}`") for name in others]
     table = raw.select("*", *casts).select(F.col("row").cast("bigint").alias("row"), *columns, *kept, faults)
-    table = table.withColumn("place", place)
+    first_price = F.first("price").over(backend.Window.partitionBy("item_id").orderBy("row"))
+    table = table.withColumn("place", place).withColumn("first_price", first_price)
     if table.isEmpty():
         raise InputError("the catalogue has no rows (an empty table, or a header alone); expected one row per item")
     repeated = table.filter((F.col("place") > 1) & F.col("item_id").isNotNull()).select(
         "row",
         F.lit("item_id").alias("column"),
         F.substring("item_id", 1, 200).alias("value"),
-        F.lit("item_id was there before; row left out").alias("problem"),
+        F.when(F.col("price") != F.col("first_price"), F.lit("item_id was there before at another price; row left out"))
+        .otherwise(F.lit("item_id was there before; row left out"))
+        .alias("problem"),
     )
     items = table.filter((F.col("place") == 1) & F.col("item_id").isNotNull())
     return ValidatedItems(items.select(*ITEM_COLUMNS, *kept), _problems(backend, table).unionByName(repeated))

@@ -75,8 +75,9 @@ def test_hm_transactions_and_articles() -> None:
     tables = read(BACKEND, data / "transactions.csv", items=data / "articles.csv")
     assert tables.columns == {
         "user_id": "customer_id", "item_id": "article_id", "time": "t_dat", "price": "price",
-        "items.item_id": "article_id", "items.title": "prod_name", "items.category": "product_type_name",
-        "items.description": "detail_desc",
+        "items.item_id": "article_id", "items.title": "prod_name", "items.description": "detail_desc",
+        "items.category": "product_group_name > product_type_name", "items.colour": "colour_group_name",
+        "items.product_code": "product_code",
     }  # fmt: skip
     assert counts(tables) == (29_424, 1_315, 15_885)
     [first] = tables.events.where(F.col("row") == 1).collect()

@@ -5,17 +5,23 @@ from pathlib import Path
 
 from endcap.data.backend import Backend
 from endcap.data.sources import (
+    attributes,
     completejourney,
     delimited,
     diginetica,
     ga4,
     google_retail,
+    hm,
     jsonl,
+    magento,
+    merchant,
     parquet,
     personalize,
     recbole,
     retailrocket,
     sequences,
+    shopify,
+    woocommerce,
 )
 from endcap.data.sources.recognise import choose, split_columns, with_items
 from endcap.data.sources.tables import Format, Items, Tables
@@ -35,9 +41,15 @@ FORMATS: tuple[Format[Tables], ...] = (
     sequences.FORMAT,
 )
 CATALOGUES: tuple[Format[Items], ...] = (
+    shopify.CATALOGUE,
+    woocommerce.CATALOGUE,
+    magento.CATALOGUE,
+    hm.CATALOGUE,
+    attributes.CATALOGUE,
     recbole.CATALOGUE,
     google_retail.CATALOGUE,
     personalize.CATALOGUE,
+    merchant.CATALOGUE,
     parquet.CATALOGUE,
     jsonl.CATALOGUE,
     delimited.TSV_CATALOGUE,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from endcap.data.errors import InputError
-from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
+from endcap.data.schema import EVENT_COLUMNS, EXTRA_COLUMNS, ITEM_COLUMNS
 from endcap.data.sources.tables import Mapped
 
 # Ranks of names, best first; two columns of the same rank are ambiguous. Compared without case and separators.
@@ -41,6 +41,17 @@ ITEM_NAMES: dict[str, tuple[str, ...]] = {
     "stock": ("stock", "qty availability availablequantity variantinventoryqty instock"),
     "description": ("description", "bodyhtml detaildesc shortdescription productdescription"),
     "image": ("image", "imagelink imagesrc imageurl baseimage images"),
+    "price_max": ("pricemax",),
+    "currency": ("currency", "currencycode"),
+    "categories": (),  # a single column of them is the category
+    "colour": ("colour", "color", "basecolour", "colours", "colors"),
+    "size": ("size", "sizes"),
+    "material": ("material", "materials"),
+    "gender": ("gender",),
+    "tags": ("tags", "tag"),
+    "attributes": ("attributes",),
+    "product_code": ("productcode", "itemgroupid"),
+    "created": ("created", "createdat", "creationtimestamp", "dateadded"),
 }  # fmt: skip
 
 
@@ -50,8 +61,8 @@ def event_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, 
 
 
 def item_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, str]:
-    """Canonical item column -> the source's, in ITEM_COLUMNS order; InputError without an item_id."""
-    return _columns(found, given, ITEM_NAMES, ("item_id",), where, [*ITEM_COLUMNS])
+    """Canonical item column -> the source's, in ITEM_COLUMNS and EXTRA_COLUMNS order; InputError without an item_id."""
+    return _columns(found, given, ITEM_NAMES, ("item_id",), where, [*ITEM_COLUMNS, *EXTRA_COLUMNS])
 
 
 def _columns(

@@ -11,7 +11,7 @@ from endcap.data.sources.tables import Format, Items, Mapped, Tables
 EVENTS = {"user_id": "USER_ID", "item_id": "ITEM_ID", "kind": "EVENT_TYPE", "time": "TIMESTAMP"}
 ITEMS = {
     "item_id": "ITEM_ID", "title": "TITLE", "category": "CATEGORY_L1", "brand": "BRAND", "price": "PRICE",
-    "description": "PRODUCT_DESCRIPTION",
+    "description": "PRODUCT_DESCRIPTION", "gender": "GENDER", "created": "CREATION_TIMESTAMP",
 }  # fmt: skip
 
 

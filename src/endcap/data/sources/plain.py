@@ -7,7 +7,7 @@ import duckdb
 
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.errors import InputError
-from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
+from endcap.data.schema import EVENT_COLUMNS, EXTRA_COLUMNS, ITEM_COLUMNS
 from endcap.data.sources.duck import ROW, Scan, frame, literal_name, readable, view
 from endcap.data.sources.guess import event_columns, item_columns
 from endcap.data.sources.source import Source
@@ -42,7 +42,7 @@ def read_items(plain: Plain, backend: Backend, source: Source, given: Mapped) ->
 def others(found: Iterable[str], used: Iterable[str]) -> dict[str, str]:
     """New name -> name of the columns left over; `source_` comes before a name that has a meaning of its own here."""
     left = [name for name in found if name not in set(used)]
-    ours = {*EVENT_COLUMNS, *ITEM_COLUMNS}
+    ours = {*EVENT_COLUMNS, *ITEM_COLUMNS, *EXTRA_COLUMNS}
     return {f"source_{name}" if name.lower() in ours else name: name for name in left}
 
 

@@ -50,6 +50,7 @@ def with_items(tables: Tables, items: Items) -> Tables:
         columns=tables.columns | {f"items.{column}": name for column, name in items.columns.items()},
         problems=_both(tables.problems, items.problems),
         notes=tables.notes + [f"items: {note}" for note in items.notes],
+        aliases=items.aliases,
     )
 
 

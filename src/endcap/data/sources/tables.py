@@ -22,17 +22,19 @@ class Tables:
     columns: dict[str, str] = field(default_factory=dict)  # canonical -> the source's; `items.title` for the catalogue
     problems: DataFrame | None = None  # (row, column, value, problem): records that could not be split into fields
     notes: list[str] = field(default_factory=list)
+    aliases: DataFrame | None = None  # those of its catalogue
 
 
 @dataclass(frozen=True)
 class Items:
-    """A catalogue as a raw table: `row`, `item_id`, the ITEM_COLUMNS it has, then its other columns."""
+    """A catalogue as a raw table: `row`, `item_id`, the ITEM_COLUMNS and EXTRA_COLUMNS it has, then its others."""
 
     format: str
     frame: DataFrame
     columns: dict[str, str] = field(default_factory=dict)
     problems: DataFrame | None = None
     notes: list[str] = field(default_factory=list)
+    aliases: DataFrame | None = None  # (alias, item_id): a variant's id or SKU, once each, and the product it is of
 
 
 T = TypeVar("T", Tables, Items)

@@ -1,0 +1,68 @@
+"""H&M's articles: articles.csv, the sample's items_in_transactions.csv, or a folder with either or both.
+
+An item is an article, one colour of a product; `product_code` is what its colours share.
+"""
+
+from pathlib import Path
+
+from endcap.data.backend import Backend
+from endcap.data.sources.export import has_columns, kept, named, read_rows
+from endcap.data.sources.money import Problem
+from endcap.data.sources.products import Export, Record, Values, fold
+from endcap.data.sources.source import Source
+from endcap.data.sources.tables import Format, Items, Mapped
+
+COLUMNS = {
+    "item_id": ("article_id",), "title": ("prod_name",), "description": ("detail_desc",),
+    "colour": ("colour_group_name",), "product_code": ("product_code",),
+}  # fmt: skip
+CATEGORY = ("product_group_name", "product_type_name")
+
+
+def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
+    """Ids keep their leading zeros. An article in both files has the values of both, articles.csv's first."""
+    problems: list[Problem] = []
+    notes, before = [], 0
+    columns: dict[str, str] = {}
+    articles: dict[str, Record] = {}
+    repeated: list[Record] = []
+    for file in filter(_is_articles, source.files):
+        table = read_rows(backend, source, file, "hm", before=before)
+        notes.append(f"read {len(table.rows):,} articles from {file.name}")
+        problems += table.problems
+        found = named(COLUMNS, table.header, given, file)
+        columns = found | columns
+        for row, values in table.rows:
+            levels = [level for name in CATEGORY if (level := values.get(name))]
+            own: Values = {
+                **kept(values, table.header, found.values()),
+                **{column: values[name] for column, name in found.items()},
+                "category": " > ".join(levels) or None,
+            }
+            article = values[found["item_id"]]
+            record = Record(row, article, (article,), own)
+            earlier = articles.get(article or "")
+            if article and earlier and earlier.row <= before:  # of an earlier file
+                filled = {name: value for name, value in earlier.values.items() if value}
+                articles[article] = Record(earlier.row, article, (article,), {**own, **filled})
+            elif article and not earlier:
+                articles[article] = record
+            else:
+                repeated.append(record)
+        before += len(table.rows) + len(table.problems)
+    told = columns | {"category": " > ".join(CATEGORY)}
+    return fold(backend, source, Export("hm", [*articles.values(), *repeated], told, problems, notes))
+
+
+def _is_articles(file: Path) -> bool:
+    is_csv = file.name.lower().endswith((".csv", ".csv.gz"))
+    return is_csv and has_columns(file, ("article_id", "product_code", "prod_name", "product_type_name"))
+
+
+def _recognises(source: Source) -> bool:
+    return any(map(_is_articles, source.files))
+
+
+CATALOGUE: Format[Items] = Format(
+    "hm", "CSV with article_id, product_code, prod_name, product_type_name …", _recognises, read_catalogue
+)
