@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from endcap.data.errors import InputError
-from endcap.data.schema import ITEM_COLUMNS
+from endcap.data.schema import ITEM_COLUMNS, SEPARATOR
 from endcap.data.vocabulary import Floats
 
 NUMBERS = ("price", "rating", "rating_count")
@@ -119,6 +119,12 @@ class Catalog:
     def texts(self, column: str) -> tuple[str, ...]:
         """(items + 1,) any column as text, empty where nothing is known."""
         return ("", *self.table[column].cast(pa.string()).fill_null("").to_pylist())
+
+    def lists(self, column: str) -> tuple[tuple[str, ...], ...]:
+        """(items + 1,) the values of a column of several, such as colours; empty where nothing is known."""
+        if column not in self.table.column_names:
+            return ((),) * (len(self) + 1)
+        return tuple(tuple(filter(None, text.split(SEPARATOR))) for text in self.texts(column))
 
     def numbers(self, column: str) -> Floats:
         """(items + 1,) any column of numbers, NaN where nothing is known."""

@@ -326,4 +326,7 @@ def test_events_and_a_catalogue_are_read_together(tmp_path: Path) -> None:
     assert tables.items is not None
     assert [row[:4] for row in rows(tables.items)] == [(1, "a", "Tea", "3")]
     assert [(row, problem) for row, _, _, problem in rows(tables.problems)] == [(2, "not a JSON object")]
-    assert tables.notes[-1] == "items: read 1 records from items.jsonl"
+    assert tables.notes[-2:] == [
+        "items: read 1 records from items.jsonl",
+        "items: kept under their own names: source_price",
+    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import duckdb
+import pyarrow as pa
 
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.errors import InputError
@@ -92,6 +93,14 @@ def view(connection: duckdb.DuckDBPyConnection, select: str) -> str:
 def table(connection: duckdb.DuckDBPyConnection, select: str) -> str:
     """A new table; returns its name."""
     return _create(connection, "TABLE", select)
+
+
+def store(connection: duckdb.DuckDBPyConnection, values: pa.Table) -> str:
+    """A new table with the rows of an Arrow one; returns its name."""
+    connection.register("endcap_arrow", values)
+    made = table(connection, "SELECT * FROM endcap_arrow")
+    connection.unregister("endcap_arrow")
+    return made
 
 
 def frame(backend: Backend, relation: str) -> DataFrame:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,'’\s]*\d|\d)")
 _NAMES = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "US$": "USD"}  # $ and ¥ are several currencies'
 
@@ -22,6 +24,15 @@ class Price:
 
 Problem = tuple[int, str, str, str]
 """(row, column, value, problem)"""
+
+_PROBLEM = pa.schema([("row", pa.int64()), ("column", pa.string()), ("value", pa.string()), ("problem", pa.string())])
+
+
+def problem_table(problems: Sequence[Problem]) -> pa.Table:
+    """The problems of a catalogue in the order of their rows; its columns are named `items.COLUMN`."""
+    ordered = sorted(problems, key=lambda problem: problem[0])
+    rows = [(row, f"items.{column}", value, problem) for row, column, value, problem in ordered]
+    return pa.Table.from_pylist([dict(zip(_PROBLEM.names, each, strict=True)) for each in rows], _PROBLEM)
 
 
 def money(text: str) -> tuple[float, str | None] | None:

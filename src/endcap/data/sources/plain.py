@@ -12,6 +12,7 @@ from endcap.data.sources.duck import ROW, Scan, frame, literal_name, readable, v
 from endcap.data.sources.guess import event_columns, item_columns
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Items, Mapped, Tables
+from endcap.data.sources.tidy import tidied
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ def read_items(plain: Plain, backend: Backend, source: Source, given: Mapped) ->
     found = plain.names(source)
     columns = item_columns(found, given, str(source.path))
     items, problems, notes = _load(plain, backend, source, columns | others(found, columns.values()))
-    return Items(plain.name, items, columns, problems, notes)
+    own = others(found, columns.values())
+    notes += [f"kept under their own names: {', '.join(own)}"] * bool(own)
+    return tidied(backend, Items(plain.name, items, columns, problems, notes))
 
 
 def others(found: Iterable[str], used: Iterable[str]) -> dict[str, str]:

@@ -13,10 +13,9 @@ import pyarrow as pa
 from endcap.data.backend import Backend
 from endcap.data.errors import InputError
 from endcap.data.schema import EXTRA_COLUMNS, ITEM_COLUMNS, LISTS, SEPARATOR
-from endcap.data.sources.duck import frame, local
-from endcap.data.sources.duck import table as make_table
+from endcap.data.sources.duck import frame, local, store
 from endcap.data.sources.markup import plain_text
-from endcap.data.sources.money import Price, Problem, in_one_currency
+from endcap.data.sources.money import Price, Problem, in_one_currency, problem_table
 from endcap.data.sources.plain import others
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Items
@@ -85,35 +84,23 @@ def fold(backend: Backend, source: Source, export: Export) -> Items:
     aliases = _aliases(records, export.other_names, products.keys(), problems)
     rows = [_product(own, prices) | {"currency": currency} for own in products.values()]
     table, kept = _table(rows)
-    told = dict.fromkeys(export.columns) | export.columns
     notes = [*export.notes, f"{len(export.records):,} rows are {len(rows):,} products"]
     notes += [f"{len(aliases):,} ids and SKUs of variants stand for their product"] * bool(aliases)
     notes += [f"prices are in {currency}"] * bool(currency)
     notes += [f"kept under their own names: {', '.join(kept)}"] * bool(kept)
     connection = local(backend, source, export.format)
     alias_table = pa.table({"alias": [*aliases], "item_id": [*aliases.values()]}, _ALIASES)
-
-    def stored(arrow: pa.Table) -> str:
-        connection.register("endcap_arrow", arrow)
-        made = make_table(connection, "SELECT * FROM endcap_arrow")
-        connection.unregister("endcap_arrow")
-        return made
-
-    faults = [
-        dict(zip(_PROBLEMS.names, problem, strict=True)) for problem in sorted(problems, key=lambda each: each[0])
-    ]
     return Items(
         export.format,
-        frame(backend, stored(table)),
-        {column: name for column, name in told.items() if column in table.column_names and name},
-        frame(backend, stored(pa.Table.from_pylist(faults, _PROBLEMS))) if faults else None,
+        frame(backend, store(connection, table)),
+        {column: name for column, name in export.columns.items() if column in table.column_names and name},
+        frame(backend, store(connection, problem_table(problems))) if problems else None,
         notes,
-        frame(backend, stored(alias_table)) if aliases else None,
+        frame(backend, store(connection, alias_table)) if aliases else None,
     )
 
 
 _ALIASES = pa.schema([("alias", pa.string()), ("item_id", pa.string())])
-_PROBLEMS = pa.schema([("row", pa.int64()), ("column", pa.string()), ("value", pa.string()), ("problem", pa.string())])
 
 
 def _identified(records: Sequence[Record], problems: list[Problem]) -> list[Record]:
