@@ -344,6 +344,31 @@ def test_a_clean_plain_table_stays_as_it_is(tmp_path: Path) -> None:
     assert not any("HTML" in note for note in items.notes)
 
 
+NAMES = {
+    "Published on online store": "Published_on_online_store",
+    'SEO "title"': "SEO_title",
+    "é.b": "é_b",
+    "Cost, total": "Cost_total",
+    "Cost total": "Cost_total_2",
+    "Größe": "Größe",
+    "select": "source_select",
+    "group": "group",
+    "1st": "source_1st",
+    "null": "source_null",
+    "rating_count": "rating_count",
+    "???": "source_",
+}
+
+
+@pytest.mark.parametrize("header", ["Handle;Title;Variant Price", "id;title;price"])
+def test_columns_of_any_name_are_kept_under_plain_words(tmp_path: Path, header: str) -> None:
+    text = csv_text(";".join([header, *NAMES]), ("hat", "Hat", 1, *range(len(NAMES))))
+    found = products(load(tmp_path / "p.csv", text))["hat"]
+    kept: dict[str, object] = {new: str(place) for place, new in enumerate(NAMES.values())}
+    kept |= {"rating_count": 10.0}
+    assert {name: found.get(name) for name in kept} == kept
+
+
 def test_two_thousand_categories_and_one_seen_once(tmp_path: Path) -> None:
     rows = [(f"h{n}", f"Thing {n}", f"Top > Sort {n % 2000}", 1) for n in range(3999)]
     items = load(tmp_path / "p.csv", csv_text("Handle;Title;Type;Variant Price", *rows))

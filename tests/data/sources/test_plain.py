@@ -310,7 +310,7 @@ def test_a_catalogue_keeps_its_own_columns(tmp_path: Path) -> None:
     items = read_items(BACKEND, path)
     assert items.columns == {"item_id": "sku", "title": "Product Name", "price": "Price"}
     assert [name.lower() for name in items.frame.columns] == [
-        "row", "item_id", "title", "price", "colour (main)", "source_row",
+        "row", "item_id", "title", "price", "colour_main", "source_row",
     ]  # fmt: skip
     assert rows(items.frame) == [(1, "01", "Tea", "2.5", "green", "9")]
 

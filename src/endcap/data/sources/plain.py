@@ -1,9 +1,12 @@
 """What the plain formats (delimited text, Parquet, JSON Lines) share: one record an event, columns found by name."""
 
+import itertools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import sqlglot
 
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.errors import InputError
@@ -43,10 +46,29 @@ def read_items(plain: Plain, backend: Backend, source: Source, given: Mapped) ->
 
 
 def others(found: Iterable[str], used: Iterable[str]) -> dict[str, str]:
-    """New name -> name of the columns left over; `source_` comes before a name that has a meaning of its own here."""
-    left = [name for name in found if name not in set(used)]
+    """New name -> name of the columns left over, as plain words: SQLFrame reads `a b` as `a AS b`.
+
+    `source_` comes before a name that has a meaning of its own here, or in SQL.
+    """
     ours = {*EVENT_COLUMNS, *ITEM_COLUMNS, *EXTRA_COLUMNS}
-    return {f"source_{name}" if name.lower() in ours else name: name for name in left}
+    taken = {*ours}
+    renamed: dict[str, str] = {}
+    for name in found:
+        if name not in set(used):
+            word = re.sub(r"\W+", "_", name).strip("_")
+            plain = word if word.lower() not in ours and _is_column(word) else f"source_{word}"
+            unique = next(each for n in itertools.count(1) if (each := plain + f"_{n}" * (n > 1)).lower() not in taken)
+            renamed[unique] = name
+            taken.add(unique.lower())
+    return renamed
+
+
+def _is_column(word: str) -> bool:
+    """Whether SQL takes a bare word for a column's name."""
+    try:
+        return isinstance(sqlglot.parse_one(word, read="duckdb"), sqlglot.exp.Column)
+    except sqlglot.errors.SqlglotError:
+        return False
 
 
 def unique(names: Sequence[str], source: Source) -> list[str]:

@@ -27,6 +27,8 @@ OPTIONS = {
 }
 """What shops call the options that have columns of their own."""
 
+_OPTION = {word: column for column, words in OPTIONS.items() for word in words.split()}
+
 Values = Mapping[str, str | Sequence[str] | None]
 """Column -> text, or several texts for one of LISTS."""
 
@@ -56,8 +58,7 @@ class Export:
 
 def option_column(name: str) -> str | None:
     """Which of the columns an option such as `Farbe` is, if any."""
-    word = name.strip().lower()
-    return next((column for column, words in OPTIONS.items() if word in words.split()), None)
+    return _OPTION.get(name.strip().lower())
 
 
 def joined(values: Iterable[str | None], column: str) -> str | None:
