@@ -5,6 +5,7 @@ config.toml           what was asked for, with the values that validation chose
 artifact.json         version, traits of the data, fingerprints of the files, cuts, figures
 items.parquet         the vocabulary in its order, with the catalogue's columns
 weights.safetensors   state_dict of the model
+features/             with [features]: the fitted encoders, and what they say of every item
 ```
 It holds no user data: histories come from the event log. Never pickle: it may come from elsewhere.
 """
@@ -27,9 +28,10 @@ from endcap.config import Config
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Vocabulary
+from endcap.describe import Described
 from endcap.models import Recommender, Traits, build
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Artifact:
     model: Recommender
     files: dict[str, str] = field(default_factory=dict)  # the data: path -> sha256
     facts: dict[str, Any] = field(default_factory=dict)  # cuts, whether seen items are masked, figures
+    described: Described | None = None  # what is known of the products, with [features]
 
 
 def check_place(folder: Path) -> None:
@@ -66,6 +69,8 @@ def save(artifact: Artifact, folder: Path) -> None:
         artifact.catalog.save(new / "items.parquet")
         state = {name: tensor.contiguous() for name, tensor in artifact.model.state_dict().items()}
         safetensors.torch.save_file(state, new / "weights.safetensors")
+        if artifact.described is not None:
+            artifact.described.save(new / "features")
 
 
 def load(folder: Path) -> Artifact:
@@ -100,7 +105,9 @@ def load(folder: Path) -> Artifact:
     except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder / 'weights.safetensors'} is damaged or of another model: {reason}") from error
-    return Artifact(config, traits, Vocabulary(tuple(catalog.item_ids)), catalog, model.eval(), files, facts)
+    described = Described.load(folder / "features") if config.features.use else None
+    vocabulary = Vocabulary(tuple(catalog.item_ids))
+    return Artifact(config, traits, vocabulary, catalog, model.eval(), files, facts, described)
 
 
 @contextmanager

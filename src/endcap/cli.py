@@ -16,11 +16,13 @@ import pyarrow.csv
 import typer
 from rich.markup import escape
 
+from endcap import alike as likeness
 from endcap import artifact as artifacts
 from endcap import compare as comparisons
 from endcap import config as configuration
 from endcap import demo as demonstration
-from endcap import screen
+from endcap import look as looking
+from endcap import look_report, look_screen, screen
 from endcap.artifact import Artifact
 from endcap.config import Config
 from endcap.data import backend as backends
@@ -31,8 +33,11 @@ from endcap.data.dataset import DataConfig, fingerprint, prepare
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories, from_table
 from endcap.data.mark import SplitConfig
+from endcap.data.read_catalog import read_catalog
 from endcap.data.schema import GOALS, validate, validate_items
+from endcap.data.sources.recognise import split_columns
 from endcap.data.split import merged, questions, split
+from endcap.describe import candidates, describe
 from endcap.evaluation import measure
 from endcap.examples import examples, history_of, top_items
 from endcap.experiment import run
@@ -62,6 +67,14 @@ MapOption = Annotated[
 ]
 KindOption = Annotated[
     list[str] | None, typer.Option("--kind", metavar="WORD=KIND", help="The file's word = our kind; repeatable.")
+]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option("--images", metavar="PATH", help="Photos of the products, a folder or a zip; implies --use."),
+]
+UseOption = Annotated[
+    str | None,
+    typer.Option("--use", metavar="tabular,text,photos", help="What the networks are told of products."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -139,6 +152,8 @@ def compare(
     events: EventsArgument,
     out: Annotated[Path, typer.Option("--out", help="Where results, report and models go.")],
     items: ItemsOption = None,
+    images: ImagesOption = None,
+    use: UseOption = None,
     format: FormatOption = None,  # noqa: A002
     map: MapOption = None,  # noqa: A002
     kind: KindOption = None,
@@ -168,11 +183,14 @@ def compare(
 
     `endcap compare log.csv --goal purchase --models popular,gru --seeds 3 --out runs/2`
 
+    `endcap compare log.csv --items products.csv --images photos.zip --out runs/3`
+
     `endcap compare Beauty.txt.gz --split leave-one-out --refit --out runs/beauty`
     """
     data = DataConfig(
         events=events,
         items=str(items) if items else None,
+        images=str(images) if images else None,
         format=format,
         columns=_pairs(map, "--map"),
         kinds=_pairs(kind, "--kind"),
@@ -180,8 +198,9 @@ def compare(
         min_rating=min_rating,
         repeats=repeats,
     )
+    changes = [*_told(images, use), *(set or [])]
     configs = [
-        _config(name.strip(), data, SplitConfig(method=split), set or []) for name in models.split(",") if name.strip()
+        _config(name.strip(), data, SplitConfig(method=split), changes) for name in models.split(",") if name.strip()
     ]
     if not configs:
         raise InputError(
@@ -192,6 +211,14 @@ def compare(
         _print(summary)
     else:
         screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def _told(images: Path | None, use: str | None) -> list[str]:
+    """--images and --use as changes to the TOML."""
+    if use is None and images is None:
+        return []
+    named = ["tabular", "text", "photos"] if use is None else [each.strip() for each in use.split(",") if each.strip()]
+    return [f"features.use={json.dumps(named)}"]
 
 
 def _config(name: str, data: DataConfig, split: SplitConfig, overrides: Sequence[str]) -> Config:
@@ -218,12 +245,13 @@ def _compare(
     comparisons.check(configs, out)  # before the long part
     with screen.steps() as step:
         dataset = prepare(backends.local(), first.data, first.clean, first.split, on_step=step)
+        described = describe(first, dataset, step)
     if not quiet:
         screen.dataset(dataset)
     out.mkdir(parents=True, exist_ok=True)
     with screen.runs() as on_progress:
         comparison = comparisons.compare(
-            configs, dataset, out, seeds=seeds, refit=refit, processes=processes, on_progress=on_progress
+            configs, dataset, out, described, seeds=seeds, refit=refit, processes=processes, on_progress=on_progress
         )
     with screen.steps() as step:
         step("writing the report")
@@ -243,6 +271,8 @@ def _compare(
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="[data], [model], and what else differs.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of the artifact.")],
+    images: ImagesOption = None,
+    use: UseOption = None,
     set: Annotated[  # noqa: A002
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes the TOML; repeatable.")
     ] = None,
@@ -256,14 +286,18 @@ def train(
     `endcap train transformer.toml runs/shop`
 
     `endcap train transformer.toml runs/shop --set train.epochs=20 --resume`
+
+    `endcap train transformer.toml runs/shop --images photos.zip`
     """
-    settings = configuration.load(config, set or [])
+    placed = [f"data.images={json.dumps(str(images))}"] if images else []
+    settings = configuration.load(config, [*placed, *_told(images, use), *(set or [])])
     artifacts.check_place(out)
     checkpoint = out.parent / f"{out.name}.checkpoint"
     if not resume:
         shutil.rmtree(checkpoint, ignore_errors=True)
     with screen.steps() as step:
         dataset = prepare(backends.local(), settings.data, settings.clean, settings.split, on_step=step)
+        described = describe(settings, dataset, step)
     key = json.dumps([configuration.dumps(settings), dataset.files], sort_keys=True)
     mark = checkpoint / "of"
     if resume and mark.exists() and mark.read_text(encoding="utf-8") != key:
@@ -271,7 +305,7 @@ def train(
     checkpoint.mkdir(parents=True, exist_ok=True)
     artifacts.write(mark, key)
     with screen.epochs(1 if counting(settings.model) else settings.train.epochs) as on_epoch:
-        outcome = run(settings, dataset, checkpoint=checkpoint, on_epoch=on_epoch)
+        outcome = run(settings, dataset, described, checkpoint=checkpoint, on_epoch=on_epoch)
     artifacts.save(outcome.artifact, out)
     shutil.rmtree(checkpoint, ignore_errors=True)
     result = outcome.results[0]
@@ -309,7 +343,9 @@ def evaluate(
         if events is None:
             dataset = prepare(backends.local(), data, artifact.config.clean, artifact.config.split, on_step=step)
             refit = artifact.facts["protocol"] == "refit"
-            parts = split(merged(dataset.table) if refit else dataset.table, data.goal, data.min_rating)
+            table = merged(dataset.table) if refit else dataset.table
+            catalog_ids = candidates(artifact.config, dataset)
+            parts = split(table, data.goal, data.min_rating, catalog_ids=catalog_ids)
             if parts.train.vocabulary != artifact.vocabulary:
                 raise InputError(f"{out} was trained on {data.events} as an older endcap read it; train again")
             queries, log = parts.test, parts.train
@@ -403,6 +439,97 @@ def _history_of_user(user: str, data: DataConfig, artifact: Artifact) -> Histori
     if user not in log.user_ids:
         raise InputError(f"found no user {user!r} in {data.events}; expected one of its user ids")
     return log.take(np.array([log.user_ids.index(user)])).known()
+
+
+@app.command()
+def look(
+    catalogue: Annotated[
+        Path | None,
+        typer.Argument(metavar="CATALOGUE", help="The products: a file or folder, or photos sorted into folders."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="PATH", help="Photos of the products, a folder or a zip.")
+    ] = None,
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option("--format", help=f"Guessed; or one of {', '.join(form.name for form in sources.CATALOGUES)}."),
+    ] = None,
+    map: MapOption = None,  # noqa: A002
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE.toml", help="Its [features], and items and images of [data]."),
+    ] = None,
+    set: Annotated[  # noqa: A002
+        list[str] | None, typer.Option("--set", metavar="features.KEY=VALUE", help="Changes the features; repeatable.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="COLUMN", help="What to learn from photos; repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Where the report and what was learned go.")] = Path("look"),
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a catalogue and its photos: what they tell, which products are alike, which rows are odd.
+
+    `endcap look products.csv --images photos.zip`
+
+    `endcap look clothing.zip --set features.photos.train.epochs=10 --out looks/clothing`
+
+    `endcap look products.csv --images photos/ --label category --label colour`
+    """
+    features, data = looking.settings(config, set or [], label or [])
+    named = catalogue or (Path(data.items) if data.items else None)
+    if named is None:
+        raise InputError("found no catalogue; expected endcap look CATALOGUE, or [data] items in the --config")
+    photos = images or (Path(data.images) if data.images else None)
+    columns = {} if catalogue else split_columns(data.columns)[1]
+    looking.check_place(out)  # before the long part
+    with screen.steps() as step:
+        step("reading the catalogue")
+        listing = read_catalog(backends.local(), named, format=format, columns=columns | _pairs(map, "--map"))
+        photos = photos or (named if listing.is_photos else None)
+        found = looking.look(listing, looking.photos_of(listing, photos, features, step), features, step)
+        step("writing the report")
+        looking.save(found, look_report.render(found), out)
+    if as_json:
+        _print(found.figures())
+    else:
+        look_screen.look(found)
+        screen.out.print(f"report: {out / 'look.html'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def similar(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact trained with --use, or what look wrote.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="The id of a product.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
+    items: Annotated[
+        Path | None, typer.Option("--items", metavar="NEW", help="A catalogue with the product, where it is new.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option("--images", metavar="PATH", help="Photos of the new products.")] = None,
+    map: MapOption = None,  # noqa: A002
+    as_json: JsonOption = False,
+) -> None:
+    """The products nearest to one, by all that is known of them; also for a product that came later.
+
+    `endcap similar look MH07`
+
+    `endcap similar runs/shop 4711 --items new.csv --images new-photos/ -k 5 --json`
+    """
+    if items is None and (images or map):
+        raise InputError("found --images or --map without --items; give the catalogue that the photos are of")
+    shelf = likeness.open_shelf(out)
+    if items is None:
+        lines = likeness.alike(shelf, item, k)
+    else:
+        with screen.steps() as step:
+            step("reading the new products")
+            listing = read_catalog(backends.local(), items, columns=_pairs(map, "--map"))
+            photos = looking.photos_of(listing, images, shelf.described.encoders.config, step)
+        lines = likeness.alike_to_new(shelf, listing, photos, item, k)
+    if as_json:
+        _print({"item": item, "similar": [asdict(line) for line in lines]})
+    else:
+        look_screen.alike(lines, f"nearest to {item}")
 
 
 @app.command()

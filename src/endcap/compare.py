@@ -26,6 +26,7 @@ from endcap.data.audit import audit
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
 from endcap.data.split import split
+from endcap.describe import Described
 from endcap.experiment import Job, policy
 from endcap.models import counting
 from endcap.results import Result, load, save
@@ -58,6 +59,7 @@ def compare(
     configs: Sequence[Config],
     dataset: Dataset,
     out: Path,
+    described: Described | None = None,
     *,
     seeds: int = 1,
     refit: bool = False,
@@ -83,6 +85,8 @@ def compare(
     data = out / "data"
     with replacing(data) as new:
         dataset.save(new)
+        if described is not None:
+            described.save(new / "features")
     key = _key(dataset)
     print_lock = threading.Lock()
 
@@ -120,8 +124,12 @@ def check(configs: Sequence[Config], out: Path) -> None:
     names = [config.model.name for config in configs]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"found {', '.join(sorted(twice))} twice; expected each model once: compare variants apart")
-    if any((config.clean, config.split) != (configs[0].clean, configs[0].split) for config in configs):
-        raise InputError("found different [clean] or [split] sections; expected the same for all: it is one split")
+    first = configs[0]
+    if any((c.clean, c.split, c.features) != (first.clean, first.split, first.features) for c in configs):
+        raise InputError(
+            "found different [clean], [split] or [features] sections; expected the same for all: they answer the same "
+            "questions ([model] items.content = false keeps one model from what is known of products)"
+        )
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; expected a new folder, or one that `endcap compare` made")
     others = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
@@ -134,6 +142,7 @@ def account(dataset: Dataset, config: Config) -> dict[str, Any]:
     parts = split(dataset.table, config.data.goal, config.data.min_rating)
     repeat, rate = policy(config.data, config.split.method, parts)
     counted = "validation answers" if config.split.method == "given" else "training events"
+    listed = "catalogue" if config.features.use else "training part"
     given = dataset.facts
     cuts = given["cuts"]
     return {
@@ -158,7 +167,7 @@ def account(dataset: Dataset, config: Config) -> dict[str, Any]:
             "goal": config.data.goal or "any kind of event",
             "seen items": "may be shown again" if repeat else "masked",
             "repeat rate": f"{rate:.1%} of {counted}; {config.data.repeats}",
-            "ranking": "all items of the training part, ranks counted, none sampled",
+            "ranking": f"all items of the {listed}, ranks counted, none sampled",
             "choice": f"on validation by {config.train.metric}; the test part is looked at once",
         },
     }
@@ -197,6 +206,7 @@ def _run(
     job = Job(
         config=configuration.without_none(document),
         dataset=str(data),
+        described=str(data / "features") if config.features.use else None,
         out=str(folder),
         refit=refit,
         threads=threads,

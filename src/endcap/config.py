@@ -2,20 +2,19 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_type_hints
 
 import tomli_w
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from endcap.data.bots import BotRule
 from endcap.data.clean import CleanConfig
 from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
 from endcap.data.mark import SplitConfig
+from endcap.features.products import FeaturesConfig
 from endcap.models import ModelConfig
-from endcap.models.losses import LossConfig
 from endcap.training import TrainConfig
 
 
@@ -27,21 +26,23 @@ class Config:
     model: Annotated[ModelConfig, Field(discriminator="name")]
     clean: CleanConfig = field(default_factory=CleanConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
+def sections(of: type) -> set[type]:
+    """A dataclass and those that its fields hold."""
+    found = {of}
+    for kind in get_type_hints(of).values():
+        for part in (kind, *get_args(kind)):
+            if is_dataclass(part) and isinstance(part, type):
+                found |= sections(part)
+    return found
+
+
 # The sections are plain dataclasses; here they learn that an unknown key is an error, not a shrug.
-for _section in (
-    Config,
-    DataConfig,
-    CleanConfig,
-    SplitConfig,
-    TrainConfig,
-    BotRule,
-    LossConfig,
-    *get_args(ModelConfig),
-):
-    _section.__pydantic_config__ = ConfigDict(extra="forbid")
+for _section in sections(Config):
+    _section.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
 _MODEL: TypeAdapter[ModelConfig] = TypeAdapter(Annotated[ModelConfig, Field(discriminator="name")])
 

@@ -30,10 +30,13 @@ from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.interactions import waits
 from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
+from endcap.describe import Described, candidates
 from endcap.evaluation import Evaluation, evaluate, measure, slices
+from endcap.features.base import Content
+from endcap.features.products import Products
 from endcap.models import ClosedForm, Traits
 from endcap.results import Result, save
-from endcap.training import Epoch, Fitted, Task, fit
+from endcap.training import Epoch, Fitted, Task, fit, keep_newness
 
 REPEATS_FROM = 0.05
 """`repeats = "auto"` shows seen items where at least this share of events repeats an item."""
@@ -45,6 +48,7 @@ class Job:
 
     config: dict[str, Any]
     dataset: str  # a folder written by Dataset.save
+    described: str | None  # a folder written by Described.save
     out: str  # gets artifact/, result.json, values.npz
     refit: bool = False
     threads: int = 1
@@ -75,14 +79,18 @@ def policy(data: DataConfig, method: str, parts: Split) -> tuple[bool, float]:
 def run(
     config: Config,
     dataset: Dataset,
+    described: Described | None = None,
     *,
     refit: bool = False,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Outcome:
-    """Fits on the training part, chooses on validation, looks at the test part once."""
-    data = config.data
-    parts = split(dataset.table, data.goal, data.min_rating)
+    """Fits on the training part, chooses on validation, looks at the test part once.
+
+    With `described` the networks are told what is known of products, and all of the catalogue are candidates.
+    """
+    data, catalog_ids = config.data, candidates(config, dataset)
+    parts = split(dataset.table, data.goal, data.min_rating, catalog_ids=catalog_ids)
     for name, queries in (("validation", parts.valid), ("test", parts.test)):
         if not len(queries):
             raise InputError(
@@ -93,17 +101,23 @@ def run(
     task = Task(data.goal, data.min_rating, repeat)
     catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
 
-    fitted = fit(config.model, parts.train, parts.valid, config.train, task, checkpoint=checkpoint, on_epoch=on_epoch)
+    products, content = told(described, catalog)
+    fitted = fit(
+        config.model, parts.train, parts.valid, config.train, task,
+        content=content, checkpoint=checkpoint, on_epoch=on_epoch,
+    )  # fmt: skip
     chosen = replace(config, model=fitted.config)
     evaluations, results = {}, []
     result, evaluations["strict"] = _result(chosen, dataset, parts, fitted, catalog, "strict", task)
     results.append(result)
     if refit:
         # Chosen on validation, then trained as long on training and validation together.
-        parts = split(merged(dataset.table), data.goal, data.min_rating)
+        parts = split(merged(dataset.table), data.goal, data.min_rating, catalog_ids=catalog_ids)
         catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
         epochs = replace(config.train, epochs=max(1, fitted.best_epoch), patience=0)
-        again = fit(fitted.config, parts.train, None, epochs, task)
+        products, content = told(described, catalog)
+        again = fit(fitted.config, parts.train, None, epochs, task, content=content)
+        keep_newness(fitted.model, again.model)
         fitted = replace(again, best_epoch=fitted.best_epoch)
         result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, "refit", task)
         results.append(replace(result, valid=results[0].valid))  # it was chosen by the strict one's validation
@@ -118,14 +132,23 @@ def run(
     }
     kept = Artifact(
         config=chosen,
-        traits=Traits.of(parts.train),
+        traits=Traits.of(parts.train, content),
         vocabulary=parts.train.vocabulary,
         catalog=catalog,
         model=fitted.model,
+        described=None if described is None or products is None else Described(described.encoders, products),
         files=dataset.files,
         facts=facts,
     )
     return Outcome(results, evaluations, kept)
+
+
+def told(described: Described | None, catalog: Catalog) -> tuple[Products | None, Content | None]:
+    """What is known of the items, in the order of a catalogue."""
+    if described is None:
+        return None, None
+    products = described.products.of(catalog.item_ids)
+    return products, products.content
 
 
 def _result(
@@ -192,6 +215,7 @@ def main() -> None:
     outcome = run(
         config,
         dataset,
+        Described.load(Path(job.described)) if job.described else None,
         refit=job.refit,
         checkpoint=Path(job.checkpoint) if job.checkpoint else None,
         on_epoch=lambda epoch: print(json.dumps(asdict(epoch)), flush=True),

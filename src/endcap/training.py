@@ -5,7 +5,8 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +15,17 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from endcap.data.augmentation import SequenceAugmentConfig, disturbed, reshaped
 from endcap.data.errors import InputError
-from endcap.data.interactions import Interactions
+from endcap.data.interactions import Histories, Interactions
 from endcap.data.questions import Questions
 from endcap.data.ranges import Chance, Count, CountOrNone, NotNegative, Portion, Positive, Share
 from endcap.data.split import Queries
 from endcap.evaluation import evaluate
+from endcap.features.base import Content
 from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits, build
+from endcap.models.sequence import SequenceNetwork
+from endcap.ranking import CHUNK, scores
 
 Metric = Literal["ndcg@10", "hr@10", "recall@10", "mrr@20", "ndcg@20", "hr@20"]
 
@@ -36,6 +41,7 @@ class TrainConfig:
     choose_events: CountOrNone = 300_000  # of a longer log, counting models choose their parameters on these; 0: all
     batch_tokens: Count = 1_024  # events a step
     share: Portion = 1.0  # of the windows an epoch looks at, for very long logs
+    half_life: NotNegative = 0.0  # days after which a training answer is asked for half as often; 0: all alike
     goal_share: Share = 0.5  # of the questions that ask for [data] goal, where there is one
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"  # betas are 0.9 and 0.98; sgd has momentum
     learning_rate: Positive = 1e-3  # at its highest, after the warmup
@@ -44,6 +50,7 @@ class TrainConfig:
     weight_decay: NotNegative = 0.01  # of matrices; biases, norms and scales have none
     momentum: Chance = 0.9  # of sgd
     clip: NotNegative = 5.0  # largest norm of the gradient; 0: never clipped
+    augment: SequenceAugmentConfig = field(default_factory=SequenceAugmentConfig)  # how histories are varied
     seed: CountOrNone = 0  # of the weights, the order of batches and all samples
 
 
@@ -86,10 +93,11 @@ def fit(
     training: TrainConfig,
     task: Task,
     *,
+    content: Content | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
-    """Builds a model and fits it to `train`.
+    """Builds a model and fits it to `train`, and to what is known of the items, where that is given.
 
     With `valid`, validation chooses: the open parameters of a counting model, the epoch of a network.
     Without, the config is taken as it is and all its epochs are trained: the `refit` protocol.
@@ -97,7 +105,7 @@ def fit(
     last one to the same result.
     """
     started = time.perf_counter()
-    traits = Traits.of(train)
+    traits = Traits.of(train, content)
     sample = None if valid is None else _sample(valid, training)
     torch.manual_seed(training.seed)
     model = build(config, traits)
@@ -109,7 +117,7 @@ def fit(
         model.fit(train)
         return Fitted(model.eval(), config, [], 0, time.perf_counter() - started)
     assert isinstance(model, Network)
-    model.observe(train)
+    model.observe(train, content)
     epochs, best = _train(model, train, sample, training, task, checkpoint, on_epoch)
     return Fitted(model.eval(), config, epochs, best, time.perf_counter() - started)
 
@@ -174,7 +182,8 @@ def _train(
     checkpoint: Path | None,
     on_epoch: Callable[[Epoch], None],
 ) -> tuple[list[Epoch], int]:
-    questions = Questions.of(train, task.goal, task.min_rating)
+    questions = _questions(train, training, task)
+    alike = model.alike(training.augment.alike) if training.augment.substitute else None
     optimizer = _optimizer(model, training)
     state = _State(epochs=[], steps=0, best=-math.inf, best_epoch=0, weights=_copy(model))
     if checkpoint is not None:
@@ -190,6 +199,8 @@ def _train(
         random = np.random.default_rng((training.seed, number))
         torch.manual_seed(int(random.integers(2**62)))
         losses, weights, events = 0.0, 0, 0
+        if training.augment.crop or training.augment.reorder:
+            questions = _questions(reshaped(train, training.augment, random), training, task)
         model.train()
         for batch in questions.batches(
             random,
@@ -197,6 +208,7 @@ def _train(
             tokens=training.batch_tokens,
             goal_share=training.goal_share,
             share=training.share,
+            look=partial(disturbed, config=training.augment, alike=alike, random=random),
         ):
             assert batch.targets is not None
             asked = int((batch.targets > 0).sum())
@@ -214,6 +226,8 @@ def _train(
             losses, weights, events = losses + loss.item() * asked, weights + asked, events + len(batch.items)
         seconds = time.perf_counter() - started
         model.eval()
+        if valid is not None:
+            welcome(model, valid, task)
         metric = (
             math.nan
             if valid is None
@@ -229,6 +243,42 @@ def _train(
         on_epoch(epoch)
     model.load_state_dict(state.weights)
     return state.epochs, state.best_epoch
+
+
+def _questions(log: Histories, training: TrainConfig, task: Task) -> Questions:
+    return Questions.of(log, task.goal, task.min_rating, half_life=training.half_life)
+
+
+@torch.no_grad()
+def welcome(model: Network, valid: Queries, task: Task) -> None:
+    """Sets how likely items without training events are, all together: as often as validation asks for one.
+
+    Training cannot tell, since there each answer has an event. One number is added to the scores of new items, so that
+    the mean softmax mass on them is the share of the validation answers that they are (one of either sort is added: that
+    none was seen does not make it impossible).
+    """
+    if not isinstance(model, SequenceNetwork) or not model.items.has_new:
+        return
+    table = model.items
+    answers = valid.targets[valid.targets > 0]
+    share = ((answers > table.known).sum() + 1) / (len(answers) + 2)
+    odds = []  # of each question, new against known items
+    table.newness.zero_()
+    for start in range(0, len(valid), CHUNK):
+        chunk = valid.take(np.arange(start, min(start + CHUNK, len(valid))))
+        scored = scores(model, chunk.histories, chunk.goals, chunk.asked, repeat=task.repeat)
+        odds.append(scored[:, table.known + 1 :].logsumexp(1) - scored[:, 1 : table.known + 1].logsumexp(1))
+    low, high = -50.0, 50.0
+    for _ in range(40):  # the mass grows with the number: halve the interval
+        middle = (low + high) / 2
+        low, high = (low, middle) if float((torch.cat(odds) + middle).sigmoid().mean()) > share else (middle, high)
+    table.newness.fill_(low)
+
+
+def keep_newness(chosen: Recommender, refitted: Recommender) -> None:
+    """What validation said of new items also holds for the model that is trained on it."""
+    if isinstance(chosen, SequenceNetwork) and isinstance(refitted, SequenceNetwork):
+        refitted.items.newness.copy_(chosen.items.newness)
 
 
 def _optimizer(model: Network, training: TrainConfig) -> torch.optim.Optimizer:

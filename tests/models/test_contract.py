@@ -13,7 +13,7 @@ from endcap.ranking import recommend
 from endcap.training import Task, TrainConfig, fit
 from tests.worlds import circle
 
-QUICK = TrainConfig(epochs=15, patience=0, batch_tokens=64, learning_rate=5e-3, warmup=5)
+QUICK = TrainConfig(epochs=25, patience=0, batch_tokens=64, learning_rate=3e-3, warmup=5)
 
 
 @pytest.fixture(scope="module", params=model_names())

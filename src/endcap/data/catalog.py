@@ -55,6 +55,18 @@ class Catalog:
             raise InputError(f"{path} is no catalogue of ours: {', '.join(wrong) or 'item_id'} is missing; train again")
         return cls(table)
 
+    def without(self, columns: Sequence[str]) -> "Catalog":
+        """The same items, nothing known of some columns; raises InputError where one is not there."""
+        if absent := [name for name in columns if name not in self.table.column_names]:
+            there = ", ".join(self.table.column_names)
+            raise InputError(f"found no column {', '.join(absent)} in the catalogue; expected some of {there}")
+        emptied = self.table
+        for name in columns:
+            place = emptied.column_names.index(name)
+            empty = pa.nulls(len(emptied), emptied.schema.field(name).type)
+            emptied = emptied.set_column(place, name, empty) if name in ITEM_COLUMNS else emptied.remove_column(place)
+        return Catalog(emptied)
+
     def save(self, path: Path) -> None:
         """Writes one Parquet file."""
         pq.write_table(self.table, path)

@@ -27,6 +27,7 @@ class DataConfig:
 
     events: str  # the log: a file, a folder, or completejourney
     items: str | None = None  # the catalogue: a file or a folder
+    images: str | None = None  # photos of the products: a folder or a zip; the catalogue may also hold addresses
     format: str | None = None  # guessed where not given
     columns: dict[str, str] = field(default_factory=dict)  # canonical name -> the file's column
     kinds: dict[str, str] = field(default_factory=dict)  # the file's word -> view, cart, purchase, review, ...
@@ -44,6 +45,7 @@ class Dataset:
     items: pa.Table | None
     files: dict[str, str]  # path -> sha256
     facts: dict[str, Any]  # format, columns, notes, problems, steps, cuts: for people and for the report
+    aliases: dict[str, str] = field(default_factory=dict)  # a variant's id or SKU -> its product's id
 
     def save(self, folder: Path) -> None:
         """Writes the folder that `load` reads: for the processes that train on it."""
@@ -51,7 +53,7 @@ class Dataset:
         pq.write_table(self.table, folder / "events.parquet")
         if self.items is not None:
             pq.write_table(self.items, folder / "items.parquet")
-        about = {"name": self.name, "files": self.files, "facts": self.facts}
+        about = {"name": self.name, "files": self.files, "aliases": self.aliases, "facts": self.facts}
         (folder / "dataset.json").write_text(json.dumps(about), encoding="utf-8")
 
     @classmethod
@@ -64,6 +66,7 @@ class Dataset:
             table=pq.read_table(folder / "events.parquet"),
             items=pq.read_table(items) if items.exists() else None,
             files=about["files"],
+            aliases=about["aliases"],
             facts=about["facts"],
         )
 
@@ -98,7 +101,10 @@ def prepare(
         name=path.name.split(".")[0] or data.events,
         table=table,
         items=None if catalogue is None else catalogue.items.toArrow(),
-        files=fingerprint([path, *([Path(data.items)] if data.items else [])]),
+        files=fingerprint([path, *[Path(given) for given in (data.items, data.images) if given]]),
+        aliases={}
+        if tables.aliases is None
+        else dict(zip(*tables.aliases.toArrow().to_pydict().values(), strict=True)),
         facts={
             "format": tables.format,
             "columns": tables.columns,

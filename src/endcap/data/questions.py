@@ -1,6 +1,6 @@
 """Training questions: at each event of a history, what comes in the next step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from endcap.data.batch import Batch
 from endcap.data.interactions import KIND_INDEX, Histories, spans, steps
 from endcap.data.split import positive
-from endcap.data.vocabulary import Ints
+from endcap.data.vocabulary import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,16 @@ class Questions:
     log: Histories
     nexts: "Answers"
     goals: "Answers | None"
+    weights: Floats | None = None  # (events,) how often an answer is asked for; None: always
 
     @classmethod
-    def of(cls, log: Histories, goal: str | None = None, min_rating: float | None = None) -> "Questions":
-        """The questions of a training log."""
+    def of(
+        cls, log: Histories, goal: str | None = None, min_rating: float | None = None, *, half_life: float = 0.0
+    ) -> "Questions":
+        """The questions of a training log; answers `half_life` days old are asked for half as often, 0: all alike."""
         allowed = positive(log, min_rating)
         wanted = None if goal is None else Answers.of(log, allowed & (log.kinds == KIND_INDEX[goal]))
-        return cls(log, Answers.of(log, allowed), wanted)
+        return cls(log, Answers.of(log, allowed), wanted, fading(log, half_life) if half_life else None)
 
     def draw(self, random: np.random.Generator, goal_share: float) -> Ints:
         """(events,) the place of one answer per event, -1 where there is none."""
@@ -39,27 +42,37 @@ class Questions:
             wanted = self.goals.draw(random)
             ask_goal = (random.random(len(places)) < goal_share) & (wanted >= 0)
             places = np.where(ask_goal, wanted, places)
+        if self.weights is not None:
+            places[random.random(len(places)) >= self.weights[places]] = -1
         return places
 
     def batches(
-        self, random: np.random.Generator, *, history: int, tokens: int, goal_share: float = 0.5, share: float = 1.0
+        self,
+        random: np.random.Generator,
+        *,
+        history: int,
+        tokens: int,
+        goal_share: float = 0.5,
+        share: float = 1.0,
+        look: Callable[[Ints], Ints] = lambda items: items,
     ) -> Iterator[Batch]:
         """One epoch: windows of at most `history` events in random order, about `tokens` a batch.
 
-        Longer histories are cut at places that change with every epoch. `share` of the windows is used.
+        Longer histories are cut at places that change with every epoch. `share` of the windows is used. `look` says
+        what is seen in place of the (events,) items of a batch.
         """
         answers = self.draw(random, goal_share)
-        starts, ends = self._windows(random, history)
+        starts, ends = self._windows(random, history, answers)
         order = random.permutation(len(starts))
         order = order[: max(1, round(len(order) * share))] if len(order) else order
         filled = np.cumsum((ends - starts)[order])
         for chosen in np.split(order, np.flatnonzero(np.diff(filled // tokens)) + 1):
             if len(chosen):
-                yield self._batch(starts[chosen], ends[chosen], answers)
+                yield self._batch(starts[chosen], ends[chosen], answers, look)
 
-    def _windows(self, random: np.random.Generator, history: int) -> tuple[Ints, Ints]:
+    def _windows(self, random: np.random.Generator, history: int, answers: Ints) -> tuple[Ints, Ints]:
         """The windows that cover all events that have an answer."""
-        asks = np.flatnonzero(self.nexts.first < self.nexts.last)
+        asks = np.flatnonzero(answers >= 0)
         owners = self.log.owners
         starts = self.log.offsets[:-1]
         # Nothing is asked after a user's last step: cut it off.
@@ -76,13 +89,13 @@ class Questions:
         end = np.minimum(starts[user] + first[user] + nth * history, ends[user])
         return start, end
 
-    def _batch(self, starts: Ints, ends: Ints, answers: Ints) -> Batch:
+    def _batch(self, starts: Ints, ends: Ints, answers: Ints, look: Callable[[Ints], Ints]) -> Batch:
         places, offsets = spans(starts, ends)
         answer = answers[places]
         asks = answer >= 0
         log = self.log
         return Batch(
-            items=torch.from_numpy(log.items[places]),
+            items=torch.from_numpy(look(log.items[places])),
             offsets=torch.from_numpy(offsets),
             kinds=torch.from_numpy(log.kinds[places]),
             times=None if log.times is None else torch.from_numpy(log.times[places]),
@@ -91,6 +104,14 @@ class Questions:
             asked=None if log.times is None else torch.from_numpy(np.where(asks, log.times[answer], np.nan)),
             targets=torch.from_numpy(np.where(asks, log.items[answer], 0)),
         )
+
+
+def fading(log: Histories, half_life: float) -> Floats:
+    """(events,) 1 for the newest event of the log, half per `half_life` days; events without a time as the oldest."""
+    if log.times is None or not np.isfinite(log.times).any():
+        return np.ones(len(log.items))
+    ages = np.nanmax(log.times) - log.times
+    return 0.5 ** (np.where(np.isnan(ages), np.nanmax(ages), ages) / (86400 * half_life))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ The protocol, in one place (docs/protocol.md says it for readers):
 - weights, vocabulary and statistics see rows of part `train` alone;
 - a user's last step in a period is the question, everything strictly earlier is its history;
 - events of one user at the same time are one step: no item of it is in its own question's history;
-- what was never in training has index 0: it counts as missed, and is reported apart.
+- what was never in training has index 0: it counts as missed, and is reported apart; unless the items of a catalogue
+  are candidates too: those come after the training items in the vocabulary.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -60,11 +62,14 @@ class Split:
     test: Queries
 
 
-def split(table: pa.Table, goal: str | None = None, min_rating: float | None = None) -> Split:
+def split(
+    table: pa.Table, goal: str | None = None, min_rating: float | None = None, *, catalog_ids: Sequence[str] = ()
+) -> Split:
     """Splits an events table whose `part` says train, history, valid or test.
 
-    `goal` keeps the questions to one kind; `min_rating` takes reviews below it out of the answers
-    (a one-star review is not love), while they stay in histories.
+    The vocabulary is the training items, then those of `catalog_ids` that training never saw. `goal` keeps the
+    questions to one kind; `min_rating` takes reviews below it out of the answers (a one-star review is not love), while
+    they stay in histories.
     Raises InputError when a part is empty.
     """
     if goal is not None and goal not in GOALS:
@@ -74,6 +79,7 @@ def split(table: pa.Table, goal: str | None = None, min_rating: float | None = N
     train = from_table(table.filter(is_train))
     if not len(train.items):
         raise InputError("found no training events after the split; use another --split or more data")
+    train = replace(train, vocabulary=train.vocabulary.extend(catalog_ids))
     everything = from_table(table, train.vocabulary.extend(pc.unique(table["item_id"]).to_pylist()))
     parts = _in_order(table)
     return Split(

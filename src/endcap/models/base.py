@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from endcap.data.batch import Batch
 from endcap.data.interactions import Histories, Interactions
+from endcap.features.base import Content
 
 
 @dataclass(frozen=True)
@@ -17,19 +19,25 @@ class Traits:
     """What a model must know of the training data before it is built; part of the artifact."""
 
     n_items: int
+    known: int  # of them with training events, the first ones; the others are known by their content alone
     kinds: tuple[int, ...]  # the kinds of event that occur, as places in KINDS from 1
     timed: bool
     valued: tuple[bool, bool, bool]  # whether any rating, price, quantity is given
+    content: int = 0  # numbers that describe an item
+    attributes: int = 0  # attributes that an item can have
 
     @classmethod
-    def of(cls, train: Interactions) -> Self:
-        """The traits of a training log."""
+    def of(cls, train: Interactions, content: Content | None = None) -> Self:
+        """The traits of a training log, and of what is known of its items."""
         given = [bool((~np.isnan(train.values[:, column])).any()) for column in range(3)]
         return cls(
             n_items=train.n_items,
+            known=int(train.items.max(initial=0)),
             kinds=tuple(int(kind) for kind in np.unique(train.kinds)),
             timed=train.times is not None,
             valued=(given[0], given[1], given[2]),
+            content=0 if content is None else content.vectors.shape[1],
+            attributes=0 if content is None else len(content.attributes.names),
         )
 
 
@@ -57,12 +65,16 @@ class ClosedForm(Recommender):
         """Fits the buffers to the training log."""
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Tensor], prefix: str, *args: object) -> None:
-        """Buffers made empty take the size they are loaded with: how many pairs were counted is known after the fit."""
-        for name, buffer in list(self.named_buffers(recurse=False)):
-            found = state_dict.get(prefix + name)
-            if found is not None and not buffer.numel() and found.dim() == buffer.dim():
-                self.register_buffer(name, buffer.new_empty(found.shape))
+        sized_buffers(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def sized_buffers(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str) -> None:
+    """Buffers made empty take the size they are loaded with: how many pairs were counted is known after the fit."""
+    for name, buffer in list(module.named_buffers(recurse=False)):
+        found = state_dict.get(prefix + name)
+        if found is not None and not buffer.numel() and found.dim() == buffer.dim():
+            module.register_buffer(name, buffer.new_empty(found.shape))
 
 
 class Network(Recommender):
@@ -77,5 +89,16 @@ class Network(Recommender):
         """A scalar: how badly the targets are predicted, averaged over the positions that have one."""
 
     @abstractmethod
-    def observe(self, train: Histories) -> None:
-        """Takes the statistics of the training part (item counts, mean and spread of quantities) into buffers."""
+    def observe(self, train: Histories, content: Content | None = None) -> None:
+        """Takes the statistics of the training part, and what is known of the items, into buffers."""
+
+    @abstractmethod
+    def alike(self, n: int) -> NDArray[np.int64]:
+        """(known + 1, at most n) for each item with training events the others most alike, best first; row 0 is 0."""
+
+    @abstractmethod
+    def extend(self, content: Content) -> Self:
+        """A copy that also scores new items: `content` has a row for every item, the new ones after the others.
+
+        Raises InputError where the model was trained without content.
+        """

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from endcap.data.ranges import Chance, Count
 from endcap.models.base import Traits
+from endcap.models.items import ItemsConfig
 from endcap.models.losses import LossConfig
 from endcap.models.sequence import SequenceNetwork
 
@@ -32,6 +33,7 @@ class RecurrentConfig:
     history: Count = 50  # latest events looked at
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)  # which softmax
+    items: ItemsConfig = field(default_factory=ItemsConfig)  # what an item's vector is made of
 
 
 class Recurrent(SequenceNetwork):

@@ -1,16 +1,20 @@
 """A sequence network: item table and context in, an encoder over packed histories, the question, scores out."""
 
-from typing import Literal, Protocol
+import copy
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from endcap.data.batch import Batch
+from endcap.data.errors import InputError
 from endcap.data.interactions import Histories
+from endcap.features.base import Content
 from endcap.models.base import Network, Traits
 from endcap.models.context import EventContext, Question
-from endcap.models.items import ItemTable
+from endcap.models.items import ItemsConfig, ItemTable
 from endcap.models.losses import LossConfig
 from endcap.models.spectral import spectral_vectors
 
@@ -28,6 +32,8 @@ class SequenceConfig(Protocol):
     def start(self) -> Literal["spectral", "random"]: ...  # noqa: D102
     @property
     def loss(self) -> LossConfig: ...  # noqa: D102
+    @property
+    def items(self) -> ItemsConfig: ...  # noqa: D102
 
 
 class SequenceNetwork(Network):
@@ -40,25 +46,39 @@ class SequenceNetwork(Network):
         super().__init__()
         self.history = config.history
         self.start = config.start
-        self.items = ItemTable(traits.n_items, config.dim, config.loss)
+        self.items = ItemTable(traits, config.dim, config.loss, config.items)
         self.context = EventContext(config.dim, traits)
         self.dropout = nn.Dropout(config.dropout)
         self.encoder = encoder
         self.question = Question(config.dim, traits)
 
-    def observe(self, train: Histories) -> None:
-        """Item counts for drawing negatives, the statistics of the quantities, and vectors to start from."""
+    def observe(self, train: Histories, content: Content | None = None) -> None:
+        """Item counts, what is known of the items, the statistics of the quantities, and vectors to start from."""
         counts = np.bincount(train.items, minlength=len(self.items.counts))
-        self.items.observe(torch.from_numpy(counts).clamp(min=1))
+        self.items.observe(torch.from_numpy(counts).clamp(min=1), content)
         self.context.observe(train)
         if self.start == "spectral":
-            n_items, dim = len(self.items.bias) - 1, self.items.weight.shape[1]
-            self.items.start_from(torch.from_numpy(spectral_vectors(train, n_items, dim)))
+            known, dim = self.items.known, self.items.weight.shape[1]
+            self.items.start_from(torch.from_numpy(spectral_vectors(train, known, dim)))
+
+    def alike(self, n: int) -> NDArray[np.int64]:
+        """(known + 1, at most n) by the cosine of the item vectors as they are now."""
+        return self.items.alike(n)
+
+    def extend(self, content: Content) -> Self:
+        """A copy whose item table has a row for every row of `content`; what was learned is the same."""
+        if self.items.content is None:
+            raise InputError("the model knows items by their number alone; train it with a [features] section")
+        other = copy.deepcopy(self)
+        assert other.items.content is not None
+        other.items.content.observe(content)
+        return other
 
     def forward(self, batch: Batch) -> Tensor:
-        """(tokens, dim) for each position the vector that answers its question."""
+        """(tokens, width) for each position what is multiplied with every item to answer its question."""
         events = self.dropout(self.context(self.items(batch.items), batch))
-        return self.question(self.encoder(events, batch.offsets), batch)
+        hidden = self.question(self.encoder(events, batch.offsets), batch)
+        return self.items.query(hidden, batch.items, batch.offsets)
 
     def loss(self, batch: Batch) -> Tensor:
         """Cross-entropy of the targets, by the full or the sampled softmax."""
@@ -68,10 +88,11 @@ class SequenceNetwork(Network):
         return self.items.loss(self(batch)[asked], batch.targets[asked])
 
     def encode(self, batch: Batch) -> Tensor:
-        """(batch, dim) the state after each history; zeros after an empty one, which leaves popularity."""
-        result = torch.zeros(len(batch), self.items.weight.shape[1], dtype=self.items.weight.dtype)
+        """(batch, width) the query after each history; zeros after an empty one, which leaves popularity."""
+        queries = self(batch)
+        result = queries.new_zeros(len(batch), queries.shape[1])
         some = batch.lengths > 0
-        result[some] = self(batch)[batch.offsets[1:][some] - 1]
+        result[some] = queries[batch.offsets[1:][some] - 1]
         return result
 
     def score(self, batch: Batch) -> Tensor:

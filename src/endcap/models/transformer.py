@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from endcap.data.ranges import Chance, Count
 from endcap.models.base import Traits
+from endcap.models.items import ItemsConfig
 from endcap.models.losses import LossConfig
+from endcap.models.packing import Rectangle, rectangles
 from endcap.models.sequence import SequenceNetwork
 
 
@@ -30,6 +32,7 @@ class TransformerConfig:
     history: Count = 50  # latest events looked at
     start: Literal["spectral", "random"] = "spectral"  # where item vectors start from
     loss: LossConfig = field(default_factory=LossConfig)  # which softmax
+    items: ItemsConfig = field(default_factory=ItemsConfig)  # what an item's vector is made of
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
@@ -41,30 +44,6 @@ class Transformer(SequenceNetwork):
 
     def __init__(self, config: TransformerConfig, traits: Traits) -> None:
         super().__init__(config, traits, AttentionEncoder(config))
-
-
-@dataclass(frozen=True)
-class Rectangle:
-    """Histories of similar length side by side, for attention alone; places past an end repeat a token."""
-
-    places: Tensor  # (rows, length) which token stands where
-    inside: Tensor  # (rows, length) bool: not past the end of its history
-
-
-def rectangles(offsets: Tensor) -> list[Rectangle]:
-    """Histories grouped by length (1-4, 5-8, 9-16, ...), so that little is computed past their ends."""
-    lengths = offsets.diff()
-    group = (lengths.clamp(min=4) - 1).log2().floor()
-    result = []
-    for value in group.unique():
-        rows = torch.nonzero((group == value) & (lengths > 0)).squeeze(1)
-        if not len(rows):
-            continue
-        steps = torch.arange(int(lengths[rows].max()))
-        inside = steps < lengths[rows].unsqueeze(1)
-        places = offsets[:-1][rows].unsqueeze(1) + torch.minimum(steps, lengths[rows].unsqueeze(1) - 1)
-        result.append(Rectangle(places, inside))
-    return result
 
 
 class AttentionEncoder(nn.Module):

@@ -9,6 +9,7 @@ from endcap.data.sources import (
     completejourney,
     delimited,
     diginetica,
+    folders,
     ga4,
     google_retail,
     hm,
@@ -41,6 +42,7 @@ FORMATS: tuple[Format[Tables], ...] = (
     sequences.FORMAT,
 )
 CATALOGUES: tuple[Format[Items], ...] = (
+    folders.CATALOGUE,
     shopify.CATALOGUE,
     woocommerce.CATALOGUE,
     magento.CATALOGUE,
@@ -80,5 +82,7 @@ def read_items(
     columns: Mapping[str, str] | None = None,
 ) -> Items:
     """The raw catalogue at a path, alone."""
+    if format in (None, folders.CATALOGUE.name) and (nested := folders.nested(path)):
+        return folders.CATALOGUE.read(backend, nested, columns or {})
     form, source = choose(CATALOGUES, path, format)
     return form.read(backend, source, columns or {})

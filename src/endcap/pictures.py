@@ -1,0 +1,29 @@
+"""Photos inside a page: small JPEGs as data addresses, and heat over a photo."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Picture = NDArray[np.uint8]
+"""(height, width, 3) RGB"""
+
+_STOPS = (0.0, 0.5, 1.0)
+_RAMP = ((30, 40, 90), (225, 90, 30), (255, 235, 120))  # cold, warm, hot: also apart in grey
+
+
+def address(picture: Picture) -> str:
+    """A JPEG as a `data:` address, which a page shows without a file beside it."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=82, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def heated(picture: Picture, heat: NDArray[np.float32]) -> Picture:
+    """The photo in grey under `heat` (height, width) from 0 to 1."""
+    grey = picture.mean(2, keepdims=True)  # (height, width, 1)
+    ramp = np.stack([np.interp(heat, _STOPS, [stop[channel] for stop in _RAMP]) for channel in range(3)], axis=2)
+    share = 0.2 + 0.55 * heat[..., None]  # of the heat: the photo stays visible
+    return np.clip((1 - share) * grey + share * ramp, 0, 255).astype(np.uint8)
