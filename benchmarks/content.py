@@ -13,8 +13,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,7 +146,7 @@ def hm(options: argparse.Namespace) -> list[dict]:
     found: dict[str, list[Evaluation]] = {}
     for modalities in options.use.split(";"):
         use = tuple(modalities.split("+"))
-        images = str(photo_folder()) if "photos" in use else None
+        images = str(DATA / "hm_sample") if "photos" in use else None
         config = replace(
             world.config,
             features=replace(world.config.features, use=use),
@@ -176,18 +174,6 @@ def amazon(options: argparse.Namespace) -> list[dict]:
     found = {"GRU, ids alone": world.network(described, content=False),
              "GRU, attributes": world.network(described, content=True)}  # fmt: skip
     return summary(world, found, [("GRU, attributes", "GRU, ids alone")])
-
-
-def photo_folder() -> Path:
-    """The photos of both zips in one folder, among the temporary files."""
-    folder = Path(tempfile.gettempdir()) / "endcap-hm-photos"
-    if not folder.exists():
-        new = Path(tempfile.mkdtemp(dir=folder.parent))
-        for name in ("images_128px.zip", "images_extra_128px.zip"):
-            with zipfile.ZipFile(DATA / "hm_sample" / name) as photos:
-                photos.extractall(new)
-        new.rename(folder)
-    return folder
 
 
 def progress(step: str) -> None:

@@ -11,18 +11,13 @@ from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import tomli_w
 
 from endcap.config import Config
-from endcap.data.bots import BotRule
-from endcap.data.clean import CleanConfig
-from endcap.data.dataset import DataConfig
-from endcap.data.mark import SplitConfig
 from endcap.models import ModelConfig
 from endcap.models.losses import LossConfig
-from endcap.training import TrainConfig
 
 PAGE = Path(__file__).parent / "configuration.md"
 
@@ -57,21 +52,33 @@ WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text
 
 def page() -> str:
     """The whole page as Markdown."""
-    sections = [
-        ("[data]", DataConfig),
-        ("[split]", SplitConfig),
-        ("[clean]", CleanConfig),
-        ("[clean.bot_rule]", BotRule),
-    ]
-    sections += [(f"[model] {_names(model)}", model) for model in get_args(ModelConfig)]
-    sections += [("[model.loss]", LossConfig), ("[train]", TrainConfig)]
-    return "\n".join([INTRODUCTION, *(_section(title, section) for title, section in sections)])
+    return "\n".join([INTRODUCTION, *(_section(f"[{title}]{more}", section) for title, more, section in sections())])
+
+
+def sections() -> list[tuple[str, str, type]]:
+    """(name, what follows it, dataclass) of every section, those inside others after them."""
+    found = []
+    for name, hint in get_type_hints(Config).items():
+        if name == "model":
+            found += [("model", f" {_names(model)}", model) for model in get_args(ModelConfig)]
+            found += list({title: (title, "", part) for model in get_args(ModelConfig)
+                           for title, part in _inside("model", model)}.values())  # fmt: skip
+        else:
+            found += [(title, "", part) for title, part in [(name, hint), *_inside(name, hint)]]
+    return found
+
+
+def _inside(name: str, section: type) -> Iterator[tuple[str, type]]:
+    for field, hint in get_type_hints(section).items():
+        for part in (hint, *get_args(hint)):
+            if is_dataclass(part) and isinstance(part, type):
+                yield f"{name}.{field}", part
+                yield from _inside(f"{name}.{field}", part)
 
 
 def described() -> Iterator[tuple[str, str, str]]:
     """(section, key, meaning) of every key there is."""
-    sections = [each for each in get_type_hints(Config).values() if is_dataclass(each)]
-    for section in (*sections, *get_args(ModelConfig), BotRule, LossConfig):
+    for section in dict.fromkeys(section for _, _, section in sections()):
         meanings = comments(section)
         for field in keys(section):
             yield section.__name__, field.name, meanings.get(field.name, "")
@@ -122,6 +129,8 @@ def _type(hint: Any) -> str:
         return ", ".join(f"`{_toml(part)}`" for part in parts)
     if origin is UnionType or type(None) in parts:
         return " or ".join(_type(part) for part in parts if part is not NoneType)
+    if origin is Annotated:
+        return _type(parts[0])
     return "section" if is_dataclass(hint) else WORDS[origin or hint]
 
 

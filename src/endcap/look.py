@@ -183,7 +183,7 @@ def look(listing: Listing, found: Album | None, config: FeaturesConfig, on_step:
         errors=tuple(encoders.autoencoder.feature_errors(blocks, asked)),
         oddities=tuple(oddest(catalog, blocks, encoders.autoencoder, k=ODDEST)),
         columns=_columns(encoders, catalog, told),
-        notes=(*listing.notes, *notes, *(told.notes if told else ())),
+        notes=(*notes, *listing.notes, *(told.notes if told else ())),
     )
 
 

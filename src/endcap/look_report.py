@@ -199,7 +199,7 @@ def _confusion(told: Told) -> Markup:
     ]
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("said:N", sort=names, title="what was said", axis=alt.Axis(labelAngle=-40, labelLimit=160)),
-        y=alt.Y("is:N", sort=names, title="what it is", axis=alt.Axis(labelLimit=220)),
+        y=alt.Y("is:N", sort=names, title="what it is", axis=alt.Axis(labelLimit=180)),
     )
     cells = base.mark_rect(color="#000a0b").encode(
         opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.03, 0.6]), legend=None)

@@ -1,45 +1,17 @@
-"""The report: one HTML file that opens offline, with plots inside, for light, dark and paper.
-
-Plots are drawn by Altair and turned into SVG by vl-convert, without a browser. Their colours are placeholders that
-become CSS variables, so that one drawing serves both themes.
-"""
+"""The report of a comparison: one HTML file that opens offline, with plots inside, for light, dark and paper."""
 
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import altair as alt
-import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from endcap.evaluation import ACCURACY
+from endcap.page import COLOURS, INK, colour, environment, svg
 from endcap.results import Result
 from endcap.summary import MAIN, TESTED, Summary
-
-_INK, _QUIET, _LINE = "#010101", "#020202", "#030303"
-_COLOURS = tuple(f"#0{place}0a0b" for place in range(8))
-_VARIABLES = {_INK: "ink", _QUIET: "quiet", _LINE: "line"} | {
-    colour: f"c{place}" for place, colour in enumerate(_COLOURS)
-}
-
-_CONFIG = {
-    "font": "sans-serif",
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": _QUIET,
-        "titleColor": _QUIET,
-        "gridColor": _LINE,
-        "domainColor": _LINE,
-        "tickColor": _LINE,
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "labelLimit": 260,
-    },
-}
 
 _PERIODS = ("day", "month", "year")
 
@@ -72,14 +44,8 @@ def render(
     examples: {user, history: [{id, title, kind, time}], models: {name: [{id, title, score}]}, answers: [id]}.
     """
     own = [result for result in results if result.protocol == summary.protocol]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    page = environment()
+    page.filters |= {
         "number": _number,
         "figure": _figure,
         "day": _day,
@@ -89,11 +55,11 @@ def render(
     }
     models = [standing.model for standing in summary.standings]
     slices = _slices(own, models)
-    return environment.get_template("report.html").render(
+    return page.get_template("report.html").render(
         summary=summary,
         facts=facts,
         examples=[{**user, "models": _in_order(user["models"], models)} for user in examples],
-        colours={model: f"c{place % len(_COLOURS)}" for place, model in enumerate(models)},
+        colours={model: f"c{place % len(COLOURS)}" for place, model in enumerate(models)},
         leaderboard=_leaderboard(summary),
         cost=_cost(summary),
         curves=_curves(own, models),
@@ -129,19 +95,19 @@ def _leaderboard(summary: Summary) -> Markup:
     for metric in TESTED:
         base = alt.Chart(alt.InlineData(values=[row for row in rows if row["metric"] == metric.upper()])).encode(
             y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(labels=metric == TESTED[0], ticks=False)),
-            color=_colour(models),
+            color=colour("model", models),
         )
         title = f"{metric.upper()}, 95 % interval by user"
         rule = base.mark_rule(strokeWidth=2).encode(
             x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)), x2="high:Q"
         )
         point = base.mark_point(filled=True, size=70, opacity=1).encode(x="mean:Q")
-        text = base.mark_text(dy=-10, fontSize=11, color=_INK).encode(
-            x="mean:Q", text=alt.Text("mean:Q", format=".4f"), color=alt.value(_INK)
+        text = base.mark_text(dy=-10, fontSize=11, color=INK).encode(
+            x="mean:Q", text=alt.Text("mean:Q", format=".4f"), color=alt.value(INK)
         )
         panels.append((rule + point + text).properties(width=372, height=38 * len(models)))
     best = ", ".join(f"{row['model']} {row['mean']:.4f}" for row in rows if row["metric"] == MAIN.upper())
-    return _svg(alt.hconcat(*panels, spacing=24), f"Leaderboard: test {MAIN.upper()} with intervals: {best}.")
+    return svg(alt.hconcat(*panels, spacing=24), f"Leaderboard: test {MAIN.upper()} with intervals: {best}.")
 
 
 def _cost(summary: Summary) -> Markup:
@@ -163,17 +129,17 @@ def _cost(summary: Summary) -> Markup:
             scale=alt.Scale(type="log", padding=40),
             axis=alt.Axis(tickCount=5, format="~g"),
         ),
-        color=_colour(models),
+        color=colour("model", models),
     )
     rule = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
         y=alt.Y("low:Q", title=f"test {MAIN.upper()}", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)),
         y2="high:Q",
     )
     point = base.mark_point(filled=True, size=80, opacity=1).encode(y="mean:Q")
-    text = base.mark_text(dx=9, align="left", fontSize=12).encode(y="mean:Q", text="model:N", color=alt.value(_INK))
+    text = base.mark_text(dx=9, align="left", fontSize=12).encode(y="mean:Q", text="model:N", color=alt.value(INK))
     said = "; ".join(f"{row['model']} {row['mean']:.4f} after {_value(row['seconds'])} s" for row in rows)
     chart = (rule + point + text).properties(width=800, height=260)
-    return _svg(chart, f"Quality against seconds of training: {said}.")
+    return svg(chart, f"Quality against seconds of training: {said}.")
 
 
 def _curves(results: Sequence[Result], models: Sequence[str]) -> Markup | None:
@@ -197,11 +163,11 @@ def _curves(results: Sequence[Result], models: Sequence[str]) -> Markup | None:
                 x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
                 y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False)),
                 detail="run:N",
-                color=_colour(models),
+                color=colour("model", models),
             )
         )
         panels.append(line.properties(width=375, height=220))
-    return _svg(
+    return svg(
         alt.hconcat(*panels, spacing=28),
         f"Learning curves of {', '.join(shown)}: training loss and validation metric per epoch, a line per seed.",
     )
@@ -221,27 +187,12 @@ def _periods(table: Mapping[str, Any], models: Sequence[str]) -> Markup:
         .encode(
             x=alt.X("name:O", title=table["by"], axis=alt.Axis(labelAngle=-40, labelOverlap=True)),
             y=alt.Y("mean:Q", title=MAIN.upper(), axis=alt.Axis(tickCount=5)),
-            color=_colour(models),
+            color=colour("model", models),
         )
         .properties(width=800, height=220)
     )
     first, last = table["rows"][0], table["rows"][-1]
-    return _svg(chart, f"{MAIN.upper()} by {table['by']} from {first['name']} to {last['name']}, a line per model.")
-
-
-def _colour(models: Sequence[str]) -> alt.Color:
-    shades = [_COLOURS[place % len(_COLOURS)] for place in range(len(models))]
-    return alt.Color("model:N", scale=alt.Scale(domain=list(models), range=shades), legend=None)
-
-
-def _svg(chart: Any, text: str) -> Markup:
-    """The chart as inline SVG with the text for those who cannot see it; colours become CSS variables."""
-    svg = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _CONFIG, "background": None})
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    start = svg.index("<svg") + len("<svg")
-    # Trusted: Vega escapes the texts inside; ours is escaped here.
-    return Markup(f'{svg[:start]} role="img" aria-label="{escape(text)}"{svg[start:]}')
+    return svg(chart, f"{MAIN.upper()} by {table['by']} from {first['name']} to {last['name']}, a line per model.")
 
 
 def _slices(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:

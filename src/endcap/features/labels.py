@@ -93,7 +93,9 @@ def _candidates(catalog: Catalog, named: Sequence[str]) -> list[tuple[str, tuple
         return [(name, _values(catalog, name)) for name in named]
     others = [name for name in catalog.table.column_names if name not in _NOT_SEEN and _is_text(catalog, name)]
     colour = ["colour"] if "colour" in catalog.table.column_names else []
-    return [(name, _values(catalog, name)) for name in ("category", *colour, *others)]
+    first = [(name, _values(catalog, name)) for name in ("category", *colour)]
+    rest = [(name, _values(catalog, name)) for name in others]
+    return first + sorted(rest, key=lambda column: _is_number(column[1]))  # a code's name says more than the code
 
 
 def _values(catalog: Catalog, name: str) -> tuple[str, ...]:
@@ -101,6 +103,10 @@ def _values(catalog: Catalog, name: str) -> tuple[str, ...]:
     if name in NUMBERS:
         raise InputError(f"column {name} has numbers; a label needs classes: name another column")
     return tuple(text.split(SEPARATOR)[0].strip() for text in catalog.texts(name))
+
+
+def _is_number(values: tuple[str, ...]) -> bool:
+    return all(value.isdecimal() for value in values if value)
 
 
 def _is_text(catalog: Catalog, name: str) -> bool:

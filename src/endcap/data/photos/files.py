@@ -1,11 +1,11 @@
-"""The photos and clips in a folder or a zip, by name. Nothing is ever extracted from a zip to disk."""
+"""The photos and clips in a folder, the zips beside them, or one zip. Nothing is ever extracted from a zip to disk."""
 
 import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,14 @@ def extension(name: str) -> str:
 def opened(path: Path) -> Iterator[Files]:
     """The files of a folder or zip, readable until the end of the block; raises InputError where it is neither."""
     if path.is_dir():
-        yield _of_folder(path)
+        with ExitStack() as stack:
+            parts = [_of_folder(path)]
+            for place in sorted(path.glob("*.zip")):
+                try:
+                    parts.append(stack.enter_context(opened(place)))
+                except InputError as error:
+                    parts.append(Files(path, (), (Problem("", place.name, str(error)),)))
+            yield _together(path, parts)
     elif not path.exists():
         raise InputError(f"{path} does not exist; give the path of a folder or a zip with photos")
     else:
@@ -91,6 +98,18 @@ def _of_folder(path: Path) -> Files:
             else:
                 files.append(of_path(place, relative))
     return Files(path, tuple(sorted(files, key=lambda file: file.name)), tuple(problems), tuple(others))
+
+
+def _together(path: Path, parts: Sequence[Files]) -> Files:
+    """The files of a folder and of the zips in it; of a name that is there twice the first counts."""
+    files: dict[str, File] = {}
+    problems = [problem for part in parts for problem in part.problems]
+    for part in parts:
+        for file in part.files:
+            if files.setdefault(file.name, file) is not file:
+                problems.append(Problem("", file.name, f"is also in {part.path.name}; the first one counts"))
+    others = [name for part in parts for name in part.others if not name.endswith(".zip")]
+    return Files(path, tuple(files[name] for name in sorted(files)), tuple(problems), tuple(others))
 
 
 def _of_zip(path: Path, archive: zipfile.ZipFile) -> Files:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from endcap.data.backend import Backend
+from endcap.data.errors import InputError
 from endcap.data.sources import (
     attributes,
     completejourney,
@@ -22,6 +23,7 @@ from endcap.data.sources import (
     retailrocket,
     sequences,
     shopify,
+    simulated,
     woocommerce,
 )
 from endcap.data.sources.recognise import choose, split_columns, with_items
@@ -69,6 +71,13 @@ def read(
 ) -> Tables:
     """The raw tables at a path, `columns` naming what is not guessed right; raises InputError where it is unusable."""
     of_events, of_items = split_columns(columns or {})
+    if str(path) == simulated.NAME and not path.exists():
+        if items is None:
+            raise InputError(
+                "found simulated events without a catalogue; give --items PATH, or [data] items in the TOML"
+            )
+        catalogue = read_items(backend, items, columns=of_items)
+        return with_items(simulated.read(backend, catalogue), catalogue)
     form, source = choose(FORMATS, path, format)
     tables = form.read(backend, source, of_events)
     return with_items(tables, read_items(backend, items, columns=of_items)) if items else tables
