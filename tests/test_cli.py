@@ -17,7 +17,7 @@ import pytest
 from endcap import artifact as artifacts
 from endcap import cli
 
-COMMANDS = ("check", "compare", "train", "evaluate", "recommend", "demo")
+COMMANDS = ("check", "compare", "train", "evaluate", "recommend", "look", "similar", "demo")
 STRANGE = ("a b", "1,5", 'say "hi"', "🛒", "红茶", "x" * 1_000, "it's; --", "[bold]no[/bold]")
 
 

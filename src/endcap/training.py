@@ -254,8 +254,8 @@ def welcome(model: Network, valid: Queries, task: Task) -> None:
     """Sets how likely items without training events are, all together: as often as validation asks for one.
 
     Training cannot tell, since there each answer has an event. One number is added to the scores of new items, so that
-    the mean softmax mass on them is the share of the validation answers that they are (one of either sort is added: that
-    none was seen does not make it impossible).
+    the mean softmax mass on them is the share of the validation answers that they are; one answer of either sort is
+    added, since that none was seen does not make it impossible.
     """
     if not isinstance(model, SequenceNetwork) or not model.items.has_new:
         return

@@ -37,11 +37,11 @@ class FeaturesConfig:
     vectors: Literal["code", "blocks"] = "code"  # the autoencoder's code, or the encoders' numbers side by side
     leave_out: tuple[str, ...] = ()  # columns of the catalogue that no encoder may read
     attributes: bool = True  # whether the networks also get a vector per attribute, such as colour = red
-    tabular: TabularConfig = field(default_factory=TabularConfig)
-    text: TextConfig = field(default_factory=TextConfig)
-    photos: PhotosConfig = field(default_factory=PhotosConfig)
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    attribute: AttributesConfig = field(default_factory=AttributesConfig)
+    tabular: TabularConfig = field(default_factory=TabularConfig)  # columns as numbers
+    text: TextConfig = field(default_factory=TextConfig)  # titles and descriptions
+    photos: PhotosConfig = field(default_factory=PhotosConfig)  # the network that looks at them
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)  # one code out of all
+    attribute: AttributesConfig = field(default_factory=AttributesConfig)  # which labels
 
 
 @dataclass(frozen=True)

@@ -153,3 +153,19 @@ def test_a_file_that_goes_away_is_a_problem(tmp_path: Path) -> None:
         (tmp_path / "a.jpg").unlink()
         with pytest.raises(PhotoError, match="cannot be read: No such file"):
             found.files[0].read()
+
+
+def test_a_folder_with_zips_holds_what_is_in_them(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"loose")
+    for number in (1, 2):
+        with zipfile.ZipFile(tmp_path / f"photos-{number}.zip", "w") as archive:
+            archive.writestr("b.jpg", f"b of {number}")
+            archive.writestr(f"c{number}.jpg", "c")
+    (tmp_path / "torn.zip").write_bytes(b"PK\x03\x04 no more")
+    with opened(tmp_path) as files:
+        assert [file.name for file in files.files] == ["a.jpg", "b.jpg", "c1.jpg", "c2.jpg"]
+        assert files.files[1].read() == b"b of 1"
+        problems = {problem.name: problem.problem for problem in files.problems}
+    assert "is also in photos-2.zip" in problems["b.jpg"]
+    assert "no readable zip" in problems["torn.zip"]
+    assert files.others == ()

@@ -208,3 +208,14 @@ def test_formats_have_names_of_their_own() -> None:
     names = [form.name for form in FORMATS]
     assert len(set(names)) == len(names)
     assert all(form.about for form in FORMATS)
+
+
+def test_hm_rows_are_purchases(tmp_path: Path) -> None:
+    path = tmp_path / "transactions_train.csv"
+    path.write_text(
+        "t_dat,customer_id,article_id,price,sales_channel_id\n2018-09-20,c1,0663713001,0.05,2\n", encoding="utf-8"
+    )
+    tables = read(local(), path)
+    (row,) = tables.events.collect()
+    assert tables.format == "hm"
+    assert (row["user_id"], row["item_id"], row["kind"]) == ("c1", "0663713001", "purchase")

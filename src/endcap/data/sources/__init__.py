@@ -37,6 +37,7 @@ FORMATS: tuple[Format[Tables], ...] = (
     ga4.FORMAT,
     google_retail.FORMAT,
     personalize.FORMAT,
+    hm.FORMAT,
     parquet.FORMAT,
     jsonl.FORMAT,
     delimited.TSV,

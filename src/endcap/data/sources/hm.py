@@ -1,22 +1,32 @@
-"""H&M's articles: articles.csv, the sample's items_in_transactions.csv, or a folder with either or both.
+"""H&M: transactions.csv; as a catalogue articles.csv, the sample's items_in_transactions.csv, or a folder of both.
 
 An item is an article, one colour of a product; `product_code` is what its colours share.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from endcap.data.backend import Backend
+from endcap.data.sources import delimited
 from endcap.data.sources.export import has_columns, kept, named, read_rows
 from endcap.data.sources.money import Problem
 from endcap.data.sources.products import Export, Record, Values, fold
 from endcap.data.sources.source import Source
-from endcap.data.sources.tables import Format, Items, Mapped
+from endcap.data.sources.tables import Format, Items, Mapped, Tables
 
 COLUMNS = {
     "item_id": ("article_id",), "title": ("prod_name",), "description": ("detail_desc",),
     "colour": ("colour_group_name",), "product_code": ("product_code",),
 }  # fmt: skip
+EVENTS = {"user_id": "customer_id", "item_id": "article_id", "time": "t_dat", "price": "price"}
 CATEGORY = ("product_group_name", "product_type_name")
+
+
+def read(backend: Backend, source: Source, given: Mapped) -> Tables:
+    """Every row is a purchase, of one article on one day; the price is H&M's own, scaled."""
+    tables = delimited.CSV.read(backend, source, {**EVENTS, **given})
+    events = tables.events.withColumn("kind", backend.F.lit("purchase"))
+    return replace(tables, format="hm", events=backend.view(events))
 
 
 def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
@@ -63,6 +73,11 @@ def _recognises(source: Source) -> bool:
     return any(map(_is_articles, source.files))
 
 
+def _is_log(source: Source) -> bool:
+    return not source.path.is_dir() and {"t_dat", "customer_id", "article_id"} <= set(source.header)
+
+
+FORMAT: Format[Tables] = Format("hm", "CSV with t_dat, customer_id, article_id, price", _is_log, read)
 CATALOGUE: Format[Items] = Format(
     "hm", "CSV with article_id, product_code, prod_name, product_type_name …", _recognises, read_catalogue
 )
