@@ -61,7 +61,12 @@ class _Votes:
     own: Floats  # (n,) share of them in the item's own
     other: list[str]  # (n,) the category most of the others are in; empty where there is none
     share: Floats  # (n,) of them in that
-    trust: Floats  # (n,) how well neighbours know its category: the mean of `own` over its items, 1 from TRUSTED on
+    knows: Floats  # (n,) how well neighbours know its category: the mean of `own` over its items
+
+    @property
+    def trust(self) -> Floats:
+        """(n,) 1 from TRUSTED on."""
+        return np.minimum(1, self.knows / TRUSTED)
 
 
 def _votes(catalog: Catalog, codes: Block) -> _Votes:
@@ -80,8 +85,7 @@ def _votes(catalog: Catalog, codes: Block) -> _Votes:
         name, votes = counts.most_common(1)[0] if counts else ("", 0)
         other.append(name)
         share[row] = votes / max(1, asked[row])
-    trust = np.minimum(1, np.bincount(group, own) / sizes / TRUSTED)
-    return _Votes(items, asked, own, other, share, trust[group])
+    return _Votes(items, asked, own, other, share, (np.bincount(group, own) / sizes)[group])
 
 
 def _wrong_categories(catalog: Catalog, blocks: Mapping[str, Block], autoencoder: Autoencoder) -> Iterator[Oddity]:
@@ -132,7 +136,8 @@ def _foreign_photos(
     rest = _votes(catalog, autoencoder.code({name: block for name, block in blocks.items() if name != photo}))
     fits = np.zeros(len(catalog) + 1)
     fits[rest.items] = rest.own
-    scores = (seen.share - seen.own) * seen.trust * fits[seen.items]
+    # A network that tells few photos right finds them foreign everywhere: it is believed as far as it knows a category.
+    scores = (seen.share - seen.own) * seen.knows * fits[seen.items]
     for row in np.flatnonzero(scores > SURE):
         item, n = seen.items[row], seen.asked[row]
         found, expected = seen.other[row], catalog.categories[item]
