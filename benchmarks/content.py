@@ -40,9 +40,9 @@ MODALITIES = "text;tabular;photos;tabular+text;tabular+text+photos"
 
 HM = {
     "data": {"events": str(DATA / "hm_sample/transactions.csv"), "items": str(DATA / "hm_sample"), "goal": "purchase"},
-    "model": {"name": "gru", "items": {"id_dropout": 0.5}},
-    "features": {"leave_out": ["in_transactions", "metadata"]},
-    "train": {"learning_rate": 3e-4, "epochs": 15, "patience": 0},
+    "model": {"name": "gru", "items": {"id_dropout": 0.9, "taste": 20.0, "scale": 1.0}},
+    "features": {"leave_out": ["in_transactions", "metadata"], "vectors": "blocks"},
+    "train": {"learning_rate": 2e-3, "batch_tokens": 256, "epochs": 8, "patience": 3, "valid_queries": 0},
 }
 AMAZON = {
     "split": {"method": "leave-one-out"},

@@ -54,7 +54,7 @@ TUNED = PhotosConfig(
     # Depthwise convolutions are slower in bfloat16 than in float32 when they are trained.
     train=PhotoTrainConfig(epochs=8, batch=32, weight_decay=0.05, smaller=0, precision="float32", augment=PEOPLES),
 )
-FASHION = PhotosConfig()
+FASHION = PhotosConfig(size=80)  # photos of 60x80, so that no pixel is lost
 PLAIN = PhotosConfig(
     network="small",
     dropout=0.25,

@@ -180,10 +180,9 @@ def test_attributes_are_averaged(parts: Split) -> None:
 
 
 def test_taste_forgets_and_sees_only_what_came_before() -> None:
-    taste = Taste(2)
+    taste = Taste(2, 1.0)
     with torch.no_grad():
         taste.forgetting.zero_()  # an event counts half of the one after it
-        taste.log_strength.zero_()
     events = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [3.0, 0.0]])
     offsets = torch.tensor([0, 3, 3, 4])
     found = taste(events, offsets)

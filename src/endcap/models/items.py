@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from endcap.data.ranges import Chance, NotNegative
+from endcap.data.ranges import Chance, NotNegative, Positive
 from endcap.features.base import Content
 from endcap.models.base import Traits
 from endcap.models.content import ItemContent
@@ -22,7 +22,8 @@ class ItemsConfig:
 
     content: bool = True  # whether content and attributes are part of it; false: the item's number alone
     id_dropout: Chance = 0.2  # of the items lose their own vector at each step, so that content learns to stand alone
-    taste: bool = True  # whether likeness to the history's content counts by itself, beside what the network learns
+    taste: NotNegative = 10.0  # what likeness to the content of the history counts at the start; 0: it is not there
+    scale: Positive = 20.0  # what the network's own cosine counts at the start
     attribute_loss: NotNegative = 0.0  # weight of predicting the next item's attributes beside the item
 
 
@@ -38,9 +39,7 @@ class ItemTable(nn.Module):
     counts: Tensor
     newness: Tensor  # () what is added to the scores of items without training events; validation tells, see training
 
-    def __init__(
-        self, traits: Traits, dim: int, loss: LossConfig, config: ItemsConfig, temperature: float = 0.05
-    ) -> None:
+    def __init__(self, traits: Traits, dim: int, loss: LossConfig, config: ItemsConfig) -> None:
         super().__init__()
         self.loss_config, self.config = loss, config
         self.n_items, self.known = traits.n_items, traits.known
@@ -48,10 +47,10 @@ class ItemTable(nn.Module):
         weight[0] = 0  # stands for every item without a vector of its own
         self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(traits.known + 1))
-        self.log_scale = nn.Parameter(torch.tensor(1 / temperature).log())
+        self.log_scale = nn.Parameter(torch.tensor(config.scale).log())
         described = config.content and traits.content + traits.attributes > 0
         self.content = ItemContent(dim, traits) if described else None
-        self.taste = Taste(traits.content) if described and config.taste and traits.content else None
+        self.taste = Taste(traits.content, config.taste) if described and config.taste and traits.content else None
         self.register_buffer("counts", torch.ones(traits.known + 1))
         self.register_buffer("newness", torch.zeros(()))
 

@@ -13,11 +13,11 @@ class Taste(nn.Module):
     A network needs many events to learn that like goes with like; this knows it from the start, and learns how much.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, strength: float) -> None:
         super().__init__()
         self.forgetting = nn.Parameter(torch.tensor(-1.4))  # as a logit: an event counts 0.8 of the next
         self.log_matter = nn.Parameter(torch.zeros(width))
-        self.log_strength = nn.Parameter(torch.tensor(10.0).log())
+        self.log_strength = nn.Parameter(torch.tensor(strength).log())
 
     def forward(self, content: Tensor, offsets: Tensor) -> Tensor:
         """content: (tokens, width) of the events -> (tokens, width) of length `strength`; none sees a later one."""
