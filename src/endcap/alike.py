@@ -63,7 +63,7 @@ def alike_to_new(shelf: Shelf, listing: Listing, photos: Album | None, item_id: 
     """The k nearest on the shelf of a product of another catalogue, which the shelf's encoders encode; never itself."""
     item = _place(item_id, listing.catalog.item_ids, listing.aliases, listing.name)
     encoders = shelf.described.encoders
-    own = encoders.autoencoder.code(encoders.blocks(_with_columns(listing.catalog, encoders.config.leave_out), photos))
+    own = encoders.autoencoder.code(encoders.blocks(listing.catalog, photos))
     known = shelf.described.products.of(shelf.catalog.item_ids).code
     code = Block(
         np.concatenate([known.vectors, own.vectors[item : item + 1]]),
@@ -98,15 +98,6 @@ def _place(item_id: str, ids: tuple[str, ...], aliases: Mapping[str, str], where
     near = get_close_matches(item_id, ids[:MOST], n=3)
     known = f"did you mean {', '.join(near)}?" if near else f"its ids are such as {', '.join(ids[:3])}"
     raise InputError(f"found no item {item_id!r} in {where}: {known}")
-
-
-def _with_columns(catalog: Catalog, names: tuple[str, ...]) -> Catalog:
-    """The same with empty columns where it lacks those that the encoders were told to leave out."""
-    table = catalog.table
-    for name in names:
-        if name not in table.column_names:
-            table = table.append_column(name, [[None] * len(table)])
-    return Catalog(table)
 
 
 MOST = 20_000

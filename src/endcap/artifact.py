@@ -46,6 +46,7 @@ class Artifact:
     files: dict[str, str] = field(default_factory=dict)  # the data: path -> sha256
     facts: dict[str, Any] = field(default_factory=dict)  # cuts, whether seen items are masked, figures
     described: Described | None = None  # what is known of the products, with [features]
+    aliases: dict[str, str] = field(default_factory=dict)  # a variant's id or SKU -> its product's id
 
 
 def check_place(folder: Path) -> None:
@@ -64,6 +65,7 @@ def save(artifact: Artifact, folder: Path) -> None:
             "traits": asdict(artifact.traits),
             "files": artifact.files,
             "facts": artifact.facts,
+            "aliases": artifact.aliases,
         }
         (new / "artifact.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
         artifact.catalog.save(new / "items.parquet")
@@ -88,7 +90,7 @@ def load(folder: Path) -> Artifact:
         if about["version"] != VERSION:
             raise InputError(f"{folder}: found version {about['version']}; this endcap reads {VERSION}: train it again")
         traits = TypeAdapter(Traits).validate_python(about["traits"])
-        files, facts = dict(about["files"]), dict(about["facts"])
+        files, facts, aliases = dict(about["files"]), dict(about["facts"]), dict(about["aliases"])
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         if isinstance(error, InputError):
             raise
@@ -107,7 +109,7 @@ def load(folder: Path) -> Artifact:
         raise InputError(f"{folder / 'weights.safetensors'} is damaged or of another model: {reason}") from error
     described = Described.load(folder / "features") if config.features.use else None
     vocabulary = Vocabulary(tuple(catalog.item_ids))
-    return Artifact(config, traits, vocabulary, catalog, model.eval(), files, facts, described)
+    return Artifact(config, traits, vocabulary, catalog, model.eval(), files, facts, described, aliases)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv
 import typer
 from rich.markup import escape
@@ -23,6 +24,7 @@ from endcap import config as configuration
 from endcap import demo as demonstration
 from endcap import look as looking
 from endcap import look_report, look_screen, screen
+from endcap.arrivals import with_arrivals
 from endcap.artifact import Artifact
 from endcap.config import Config
 from endcap.data import backend as backends
@@ -259,7 +261,7 @@ def _compare(
         summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
         artifacts.write(out / "summary.json", json.dumps(summary, indent=2))
         strict = comparison.summaries["strict"]
-        page = render(strict, comparison.results, comparisons.account(dataset, first), shown)
+        page = render(strict, comparison.results, comparisons.account(dataset, first, described), shown)
         artifacts.write(out / "report.html", page)
     if not quiet:
         screen.out.print(screen.leaderboard(comparison.results))
@@ -350,7 +352,7 @@ def evaluate(
                 raise InputError(f"{out} was trained on {data.events} as an older endcap read it; train again")
             queries, log = parts.test, parts.train
         else:
-            table = _events_table(data)
+            table = _named(_events_table(data), artifact.aliases)
             cuts = artifact.facts.get("cuts")
             log = from_table(table, artifact.vocabulary)
             queries = questions(
@@ -394,6 +396,14 @@ def _events_table(data: DataConfig) -> Any:
     return validated.events.toArrow()
 
 
+def _named(events: pa.Table, aliases: dict[str, str]) -> pa.Table:
+    """The events, those that name a variant naming its product."""
+    if not aliases:
+        return events
+    ids = pa.array([aliases.get(item_id, item_id) for item_id in events["item_id"].to_pylist()], pa.string())
+    return events.set_column(events.column_names.index("item_id"), "item_id", ids)
+
+
 @app.command()
 def recommend(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact.")],
@@ -402,6 +412,10 @@ def recommend(
     ] = None,
     user: Annotated[str | None, typer.Option(help="A user of the log given with --events.")] = None,
     events: Annotated[str | None, typer.Option(help="The log that holds the user's history.")] = None,
+    items: Annotated[
+        Path | None, typer.Option("--items", metavar="NEW", help="Products that came after training.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option("--images", metavar="PATH", help="Photos of the new products.")] = None,
     k: Annotated[int | None, typer.Option("-k", help="How many; default: 10.")] = None,
     goal: Annotated[Goal | None, typer.Option(help="The kind of event to predict.")] = None,
     as_json: JsonOption = False,
@@ -413,8 +427,18 @@ def recommend(
     `endcap recommend runs/shop --history 4711 --history 4712 -k 5`
 
     `endcap recommend runs/shop --user u17 --events events.csv --goal purchase --json`
+
+    `endcap recommend runs/shop --history 4711 --items new-today.csv --images new-photos/`
     """
     artifact = artifacts.load(out)
+    if items is None and images:
+        raise InputError("found --images without --items; give the catalogue that the photos are of")
+    if items is not None:
+        with screen.steps() as step:
+            step("reading the new products")
+            listing = read_catalog(backends.local(), items)
+            photos = looking.photos_of(listing, images, artifact.config.features, step)
+            artifact = with_arrivals(artifact, listing.catalog, photos)
     unknown: list[str] = []
     known = [name for name in GOALS if KIND_INDEX[name] in artifact.traits.kinds]
     if goal is not None and goal not in known:
@@ -435,7 +459,7 @@ def recommend(
 
 
 def _history_of_user(user: str, data: DataConfig, artifact: Artifact) -> Histories:
-    log = from_table(_events_table(data), artifact.vocabulary)
+    log = from_table(_named(_events_table(data), artifact.aliases), artifact.vocabulary)
     if user not in log.user_ids:
         raise InputError(f"found no user {user!r} in {data.events}; expected one of its user ids")
     return log.take(np.array([log.user_ids.index(user)])).known()

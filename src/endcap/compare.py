@@ -137,7 +137,7 @@ def check(configs: Sequence[Config], out: Path) -> None:
         raise InputError(f"found {others[0]} in {out}; expected a new folder, or one that `endcap compare` made")
 
 
-def account(dataset: Dataset, config: Config) -> dict[str, Any]:
+def account(dataset: Dataset, config: Config, described: Described | None = None) -> dict[str, Any]:
     """What the report says about data, cleaning and protocol; see report.render."""
     parts = split(dataset.table, config.data.goal, config.data.min_rating)
     repeat, rate = policy(config.data, config.split.method, parts)
@@ -158,7 +158,7 @@ def account(dataset: Dataset, config: Config) -> dict[str, Any]:
             "test questions": len(parts.test),
         },
         "columns": given["columns"],
-        "notes": given["notes"],
+        "notes": [*given["notes"], *(described.notes if described else ())],
         "steps": given["steps"],
         "audit": [asdict(line) for line in audit(dataset.table, parts, config.split.method)],
         "protocol": {

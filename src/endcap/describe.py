@@ -1,5 +1,6 @@
 """What is known of a dataset's products, as the models are told it: photos found, encoders fitted, items described."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +22,24 @@ class Described:
 
     encoders: Encoders
     products: Products
+    notes: tuple[str, ...] = ()  # how columns and photos were used, and what is wrong with them, for a report
 
     def save(self, folder: Path) -> None:
         """Writes the folder that `load` reads, also as a part of an artifact."""
         self.encoders.save(folder)
         self.products.save(folder / "products.safetensors")
+        (folder / "notes.json").write_text(json.dumps(self.notes, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> "Described":
         """Reads what `save` wrote; raises InputError where it is missing or damaged."""
-        return cls(Encoders.load(folder), Products.load(folder / "products.safetensors"))
+        encoders, products = Encoders.load(folder), Products.load(folder / "products.safetensors")
+        path = folder / "notes.json"
+        try:
+            notes = tuple(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is missing or damaged: {error}; train again") from error
+        return cls(encoders, products, notes)
 
 
 def candidates(config: Config, dataset: Dataset) -> Sequence[str]:
@@ -57,7 +66,40 @@ def describe(config: Config, dataset: Dataset, on_step: Callable[[str], None] = 
     known = np.arange(1, int(parts.train.items.max()) + 1)
     encoders = Encoders.fit(features, catalog, photos, known, on_step)
     on_step("describing every item")
-    return Described(encoders, encoders.describe(catalog, photos))
+    return Described(encoders, encoders.describe(catalog, photos), (*_of_photos(photos), *_of_columns(encoders)))
+
+
+def _of_photos(photos: Album | None) -> list[str]:
+    if photos is None:
+        return []
+    counts = photos.counts
+    lines = [f"photos: {counts.with_photos:,} of {counts.items:,} products have one, {counts.photos:,} in all"]
+    wrong = {
+        "named by the catalogue and missing": counts.missing,
+        "addresses that gave none": counts.failed,
+        "broken": counts.broken,
+        "too small": counts.too_small,
+        "on several products": counts.shared,
+        "of no product": counts.unknown,
+    }
+    lines += [f"photos: {n:,} {what}" for what, n in wrong.items() if n]
+    lines += [f"photos: {problem.item_id} {problem.name}: {problem.problem}" for problem in photos.problems[:SHOWN]]
+    more = len(photos.problems) - SHOWN
+    return lines + [f"photos: {more:,} more such lines; `endcap look` writes all of them"] * (more > 0)
+
+
+def _of_columns(encoders: Encoders) -> list[str]:
+    used = {"tabular": encoders.tabular, "text": encoders.text, "attributes": encoders.attributes}
+    return [
+        f"{name}: {column} {how}"
+        for name, encoder in used.items()
+        if encoder is not None and (name != "attributes" or encoders.config.attributes)
+        for column, how in encoder.columns_used().items()
+    ]
+
+
+SHOWN = 10
+"""Problems with photos that a report names."""
 
 
 def photos_of(

@@ -80,7 +80,7 @@ def history_of(ids: Sequence[str], artifact: Artifact) -> tuple[Histories, list[
 
     Bare ids say no time: they are taken to have come one after another at the pace of the training log, until now.
     """
-    items = artifact.vocabulary.index(ids)
+    items = artifact.vocabulary.index([artifact.aliases.get(item_id, item_id) for item_id in ids])
     kind = artifact.traits.kinds[0]  # bare ids say no kind: the most casual one that occurs
     n = len(items)
     pace = float(artifact.facts["waits"][0]) if artifact.facts.get("waits") else np.nan

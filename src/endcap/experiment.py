@@ -136,9 +136,10 @@ def run(
         vocabulary=parts.train.vocabulary,
         catalog=catalog,
         model=fitted.model,
-        described=None if described is None or products is None else Described(described.encoders, products),
+        described=None if described is None or products is None else replace(described, products=products),
         files=dataset.files,
         facts=facts,
+        aliases=dataset.aliases,
     )
     return Outcome(results, evaluations, kept)
 

@@ -56,12 +56,9 @@ class Catalog:
         return cls(table)
 
     def without(self, columns: Sequence[str]) -> "Catalog":
-        """The same items, nothing known of some columns; raises InputError where one is not there."""
-        if absent := [name for name in columns if name not in self.table.column_names]:
-            there = ", ".join(self.table.column_names)
-            raise InputError(f"found no column {', '.join(absent)} in the catalogue; expected some of {there}")
+        """The same items, nothing known of some columns."""
         emptied = self.table
-        for name in columns:
+        for name in filter(self.table.column_names.__contains__, columns):
             place = emptied.column_names.index(name)
             empty = pa.nulls(len(emptied), emptied.schema.field(name).type)
             emptied = emptied.set_column(place, name, empty) if name in ITEM_COLUMNS else emptied.remove_column(place)

@@ -65,6 +65,9 @@ class Encoders:
         on_step: Step = lambda step: None,
     ) -> Self:
         """Learns from the items `known` (indices from 1) alone; raises InputError where there is nothing to learn."""
+        if absent := [name for name in config.leave_out if name not in catalog.table.column_names]:
+            there = ", ".join(catalog.table.column_names)
+            raise InputError(f"found no column {', '.join(absent)} to leave out; expected some of {there}")
         catalog, tabular, text, photos = catalog.without(config.leave_out), None, None, None
         if "tabular" in config.use:
             on_step("reading the columns of the catalogue")
@@ -147,6 +150,23 @@ class Products:
         code = Block(self.code.vectors[rows], self.code.present[rows], self.code.names)
         content = Content(self.content.vectors[rows], Packed(offsets, packed.ids[places], packed.names))
         return Products(tuple(item_ids), code, content)
+
+    def joined(self, others: "Products") -> "Products":
+        """These, then the others, which the same encoders described."""
+        packed, more = self.content.attributes, others.content.attributes
+        offsets = np.concatenate([packed.offsets, packed.offsets[-1] + more.offsets[2:]])
+        return Products(
+            self.item_ids + others.item_ids,
+            Block(
+                np.concatenate([self.code.vectors, others.code.vectors[1:]]),
+                np.concatenate([self.code.present, others.code.present[1:]]),
+                self.code.names,
+            ),
+            Content(
+                np.concatenate([self.content.vectors, others.content.vectors[1:]]),
+                Packed(offsets, np.concatenate([packed.ids, more.ids]), packed.names),
+            ),
+        )
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file."""
