@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from endcap import artifact as artifacts
-from endcap import cli
 from endcap.config import check
 from endcap.data import backend
 from endcap.data.clean import CleanConfig
@@ -26,21 +25,6 @@ from endcap.training import Task, TrainConfig, fit
 
 DAY = 86_400
 N_ITEMS = 15
-
-
-@pytest.fixture
-def endcap(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a command that must succeed; gives what it printed."""
-
-    def run(*arguments: object) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert not ended.value.code, err
-        return out
-
-    return run
 
 
 @pytest.fixture

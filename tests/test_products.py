@@ -36,21 +36,6 @@ learning_rate = 0.003
 """
 
 
-@pytest.fixture
-def endcap(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a command that must succeed; gives what it printed."""
-
-    def run(*arguments: object) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        assert not ended.value.code, err
-        return out
-
-    return run
-
-
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """Runs a command that must end with 2; gives its one line."""
     capsys.readouterr()

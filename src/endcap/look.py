@@ -30,15 +30,11 @@ from endcap.data.photos.problems import Problem
 from endcap.data.read_catalog import Listing
 from endcap.data.vocabulary import Ints
 from endcap.describe import Described
-from endcap.features.attributes import Attributes
-from endcap.features.autoencoder import Autoencoder, FeatureError
+from endcap.features.autoencoder import FeatureError
 from endcap.features.fit_images import PhotoEpoch
 from endcap.features.labels import Labels, labels
 from endcap.features.oddities import Oddity, oddest
-from endcap.features.photos import PhotoEncoder
 from endcap.features.products import Encoders, FeaturesConfig, Modality
-from endcap.features.tabular import Tabular
-from endcap.features.text import Text
 from endcap.look_photos import Seen, ask
 from endcap.results import plain
 
@@ -166,7 +162,8 @@ def look(listing: Listing, found: Album | None, config: FeaturesConfig, on_step:
     if "part" in catalog.table.column_names:  # says where a product is put, not what it is
         config = replace(config, leave_out=(*config.leave_out, "part"))
     config, told, notes = _usable(config, catalog, found, parts.known)
-    encoders, epochs = _fit(config, catalog, found, parts.known, told, on_step)
+    epochs: list[PhotoEpoch] = []
+    encoders = Encoders.fit(config, catalog, found, parts.known, on_step, epochs.append)
     blocks = encoders.blocks(catalog, found)
     seen = None
     if encoders.photos is not None and told is not None and found is not None:
@@ -252,39 +249,6 @@ def _no_photo(found: Album) -> str:
         "are too small": counts.too_small,
     }
     return f"no usable photo: {', '.join(f'{n:,} {what}' for what, n in why.items() if n) or 'none was found'}"
-
-
-def _fit(
-    config: FeaturesConfig, catalog: Catalog, found: Album | None, known: Ints, told: Labels | None, on_step: Step
-) -> tuple[Encoders, list[PhotoEpoch]]:
-    """As Encoders.fit, with the epochs that the photo network took."""
-    kept, tabular, text, photos = catalog.without(config.leave_out), None, None, None
-    epochs: list[PhotoEpoch] = []
-    if "tabular" in config.use:
-        on_step("reading the columns of the catalogue")
-        tabular = Tabular(config.tabular).fit(kept, known)
-    if "text" in config.use:
-        on_step("reading titles and descriptions")
-        text = Text(config.text).fit(kept, known)
-    if told is not None and found is not None:
-        names, of = ", ".join(told.names), config.photos.train.epochs
-        on_step(f"learning to see {names}")
-
-        def on_epoch(epoch: PhotoEpoch) -> None:
-            epochs.append(epoch)
-            right = f", {epoch.accuracy[0]:.0%} right" if epoch.accuracy else ""
-            on_step(f"learning to see {names}: epoch {epoch.epoch} of {of}{right}")
-
-        photos = PhotoEncoder.fit(found, told, config.photos, known=known, on_epoch=on_epoch)
-    attributes = Attributes(config.attribute).fit(kept, known)
-    encoders = Encoders(config, tabular, text, photos, attributes, Autoencoder(config.autoencoder))
-    on_step("one code per product")
-    most = config.autoencoder.epochs
-    encoders.autoencoder.fit(
-        encoders.blocks(catalog, found), known,
-        lambda epoch: on_step(f"one code per product: epoch {epoch.epoch} of at most {most}"),
-    )  # fmt: skip
-    return encoders, epochs
 
 
 def _columns(encoders: Encoders, catalog: Catalog, told: Labels | None) -> tuple[ColumnUse, ...]:

@@ -16,7 +16,7 @@ from endcap.data.vocabulary import Ints
 
 @dataclass(frozen=True)
 class SequenceAugmentConfig:
-    """How training histories are varied; all off, since none helped where it was measured (docs/results.md)."""
+    """How training histories are varied; all off: switch on what helps on validation."""
 
     crop: Chance = 0.0  # of the histories are cut to a random part, at least half of it
     reorder: Chance = 0.0  # of the histories have a few neighbouring events in another order

@@ -19,6 +19,7 @@ from endcap.features.attributes import Attributes, AttributesConfig
 from endcap.features.autoencoder import Autoencoder
 from endcap.features.base import Block, Content, Packed
 from endcap.features.denoiser import AutoencoderConfig
+from endcap.features.fit_images import PhotoEpoch
 from endcap.features.labels import labels
 from endcap.features.photos import PhotoEncoder, PhotosConfig
 from endcap.features.tabular import Tabular, TabularConfig
@@ -63,8 +64,12 @@ class Encoders:
         album: Album | None,
         known: Ints,
         on_step: Step = lambda step: None,
+        on_photos: Callable[[PhotoEpoch], None] = lambda epoch: None,
     ) -> Self:
-        """Learns from the items `known` (indices from 1) alone; raises InputError where there is nothing to learn."""
+        """Learns from the items `known` (indices from 1) alone; `on_photos` hears of the photo network's epochs.
+
+        Raises InputError where there is nothing to learn.
+        """
         if absent := [name for name in config.leave_out if name not in catalog.table.column_names]:
             there = ", ".join(catalog.table.column_names)
             raise InputError(f"found no column {', '.join(absent)} to leave out; expected some of {there}")
@@ -79,16 +84,22 @@ class Encoders:
             if album is None or not len(album):
                 raise InputError("found no photos for [features] use = photos; give --images PATH, or leave photos out")
             told = labels(catalog, _photos_of(album, len(catalog), known), config.photos.labels)
-            on_step(f"learning to see {', '.join(told.names)}")
-            photos = PhotoEncoder.fit(
-                album, told, config.photos, known=known,
-                on_epoch=lambda epoch: on_step(f"learning to see {', '.join(told.names)}: epoch {epoch.epoch}"),
-            )  # fmt: skip
+            names, last = ", ".join(told.names), config.photos.train.epochs
+            on_step(f"learning to see {names}")
+
+            def on_epoch(epoch: PhotoEpoch) -> None:
+                on_photos(epoch)
+                right = f", {epoch.accuracy[0]:.0%} right" if epoch.accuracy else ""
+                on_step(f"learning to see {names}: epoch {epoch.epoch} of {last}{right}")
+
+            photos = PhotoEncoder.fit(album, told, config.photos, known=known, on_epoch=on_epoch)
         attributes = Attributes(config.attribute).fit(catalog, known)
         blocks = _blocks(tabular, text, photos, catalog, album)
         on_step("one code per product")
         autoencoder = Autoencoder(config.autoencoder).fit(
-            blocks, known, lambda epoch: on_step(f"one code per product: epoch {epoch.epoch}")
+            blocks,
+            known,
+            lambda epoch: on_step(f"one code per product: epoch {epoch.epoch} of {config.autoencoder.epochs} at most"),
         )
         return cls(config, tabular, text, photos, attributes, autoencoder)
 
