@@ -1,13 +1,10 @@
 """What the encoders of products share: a block of numbers per modality."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from endcap.data.catalog import Catalog
 from endcap.data.vocabulary import Ints
 
 
@@ -40,20 +37,3 @@ class Content:
 
     vectors: NDArray[np.float32]  # (items + 1, dim)
     attributes: Packed
-
-
-class Encoder(Protocol):
-    """One modality of a catalogue as numbers: fitted on some items, applied to any, new ones included."""
-
-    def fit(self, catalog: Catalog, known: Ints) -> Self:
-        """Learns from the items `known` (indices from 1) alone."""
-
-    def transform(self, catalog: Catalog) -> Block:
-        """The numbers of every item of a catalogue, which may be another one; never fails on unseen values."""
-
-    def save(self, folder: Path) -> None:
-        """Writes what was fitted, without pickle."""
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Reads what `save` wrote; raises InputError where it is missing or damaged."""
