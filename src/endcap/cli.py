@@ -22,8 +22,8 @@ from endcap import artifact as artifacts
 from endcap import compare as comparisons
 from endcap import config as configuration
 from endcap import demo as demonstration
+from endcap import live_commands, look_report, look_screen, screen
 from endcap import look as looking
-from endcap import look_report, look_screen, screen
 from endcap.arrivals import with_arrivals
 from endcap.artifact import Artifact
 from endcap.config import Config
@@ -46,6 +46,8 @@ from endcap.experiment import run
 from endcap.models import counting
 from endcap.report import render
 from endcap.results import plain
+from endcap.serve import commands
+from endcap.store.errors import Unavailable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(arguments)
     except InputError as error:
         _fail(str(error))
+    except Unavailable as error:
+        _fail(f"{error}; start the database and try again")
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:  # a folder that cannot be written
@@ -338,6 +342,11 @@ def evaluate(
     artifact = artifacts.load(out)
     data = artifact.config.data
     if events is None:
+        if artifact.facts.get("protocol") == "update":
+            raise InputError(
+                f"{out} was updated from a database and has no held-out part; "
+                f"give what came later: endcap evaluate {out} EVENTS"
+            )
         _unchanged(artifact, out)
     else:
         data = replace(data, events=events)
@@ -579,6 +588,10 @@ def demo(
     _, shown = _compare(configs, out)
     screen.examples(shown)
     screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+for _command in (commands.load, commands.serve, live_commands.update, live_commands.experiment):
+    app.command()(_command)
 
 
 def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:

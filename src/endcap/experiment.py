@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from pydantic import TypeAdapter
 
@@ -29,12 +30,14 @@ from endcap.data.catalog import Catalog
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.interactions import waits
+from endcap.data.repurchase import rebought
 from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
 from endcap.describe import Described, candidates
 from endcap.evaluation import Evaluation, evaluate, measure, slices
 from endcap.features.base import Content
 from endcap.features.products import Products
 from endcap.models import ClosedForm, Traits
+from endcap.models.warm import Start
 from endcap.results import Result, save
 from endcap.training import Epoch, Fitted, Task, fit, keep_newness
 
@@ -82,12 +85,14 @@ def run(
     described: Described | None = None,
     *,
     refit: bool = False,
+    start: Start | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Outcome:
     """Fits on the training part, chooses on validation, looks at the test part once.
 
     With `described` the networks are told what is known of products, and all of the catalogue are candidates.
+    With `start` a network goes on from there instead of from nothing.
     """
     data, catalog_ids = config.data, candidates(config, dataset)
     parts = split(dataset.table, data.goal, data.min_rating, catalog_ids=catalog_ids)
@@ -104,7 +109,7 @@ def run(
     products, content = told(described, catalog)
     fitted = fit(
         config.model, parts.train, parts.valid, config.train, task,
-        content=content, checkpoint=checkpoint, on_epoch=on_epoch,
+        content=content, start=start, checkpoint=checkpoint, on_epoch=on_epoch,
     )  # fmt: skip
     chosen = replace(config, model=fitted.config)
     evaluations, results = {}, []
@@ -116,7 +121,7 @@ def run(
         catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
         epochs = replace(config.train, epochs=max(1, fitted.best_epoch), patience=0)
         products, content = told(described, catalog)
-        again = fit(fitted.config, parts.train, None, epochs, task, content=content)
+        again = fit(fitted.config, parts.train, None, epochs, task, content=content, start=start)
         keep_newness(fitted.model, again.model)
         fitted = replace(again, best_epoch=fitted.best_epoch)
         result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, "refit", task)
@@ -124,7 +129,9 @@ def run(
     facts = {
         "repeat": repeat,
         "repeat_rate": rate,
+        "rebought": rebought(parts.train, catalog.categories),
         "cuts": dataset.facts.get("cuts"),
+        "trained_until": seen_until(dataset),
         "waits": waits(parts.train),
         "protocol": results[-1].protocol,
         "metrics": results[-1].metrics,
@@ -142,6 +149,21 @@ def run(
         aliases=dataset.aliases,
     )
     return Outcome(results, evaluations, kept)
+
+
+def seen_until(dataset: Dataset) -> float | None:
+    """Events from this time (seconds) on had no part in training or choosing; None where the source has no times."""
+    if cuts := dataset.facts.get("cuts"):
+        return float(cuts[1])
+    last = pc.max(dataset.table["time"]).as_py()
+    return None if last is None else math.nextafter(last, math.inf)  # the other splits may train on any event
+
+
+def trained_until(artifact: Artifact) -> float | None:
+    """As `seen_until`, of an artifact; None where that is not known."""
+    cuts = artifact.facts.get("cuts")
+    found = artifact.facts.get("trained_until") or (cuts[1] if cuts else None)
+    return None if found is None else float(found)
 
 
 def told(described: Described | None, catalog: Catalog) -> tuple[Products | None, Content | None]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from endcap.bootstrap import RESAMPLES, interval, resampled, two_sided
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Floats
 from endcap.results import Result, plain
@@ -18,9 +19,6 @@ from endcap.results import Result, plain
 MAIN = "ndcg@10"
 TESTED = ("ndcg@10", "hr@10")
 """The metrics that have intervals; `MAIN` decides."""
-
-RESAMPLES = 2_000
-_AT_A_TIME = 50
 
 
 @dataclass(frozen=True)
@@ -95,14 +93,14 @@ def summarise(
     own = {model: [result for result in results if result.model == model] for model in models}
     models.sort(key=lambda model: _order(own[model]))
     per_user = {metric: _per_user(own, values, metric, models) for metric in TESTED}
-    sampled = _bootstrap(np.concatenate([per_user[metric] for metric in TESTED], axis=1), resamples, seed)
+    sampled = resampled(np.concatenate([per_user[metric] for metric in TESTED], axis=1), resamples, seed)
     compared = {
         metric: _versus(per_user[metric], part)
         for metric, part in zip(TESTED, np.split(sampled, len(TESTED), axis=1), strict=True)
     }
     standings = []
     for place, model in enumerate(models):
-        intervals = {metric: _interval(sampled[:, i * len(models) + place]) for i, metric in enumerate(TESTED)}
+        intervals = {metric: interval(sampled[:, i * len(models) + place]) for i, metric in enumerate(TESTED)}
         versus = {metric: compared[metric][place - 1] for metric in TESTED} if place else {}
         standings.append(_standing(own[model], intervals, versus))
     first = results[0]
@@ -152,39 +150,13 @@ def _per_user(
     return np.stack(columns, axis=1)
 
 
-def _bootstrap(values: Floats, resamples: int, seed: int) -> Floats:
-    """(resamples, columns) means over questions drawn with replacement; values: (questions, columns)."""
-    random = np.random.default_rng(seed)
-    n, columns = values.shape
-    if not n:
-        return np.full((resamples, columns), np.nan)
-    means = np.empty((resamples, columns))
-    for start in range(0, resamples, _AT_A_TIME):
-        size = min(_AT_A_TIME, resamples - start)
-        drawn = random.integers(0, n, (size, n), dtype=np.int32)
-        drawn += np.arange(size, dtype=np.int32)[:, None] * n
-        # How often each question was drawn: one product instead of gathering values draw by draw.
-        weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        means[start : start + size] = weights.astype(np.float64) @ values / n
-    return means
-
-
-def _interval(sampled: Floats) -> tuple[float, float]:
-    low, high = np.quantile(sampled, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def _versus(per_user: Floats, sampled: Floats) -> list[Versus]:
     """Each model after the first against the first."""
     differences = sampled[:, 1:] - sampled[:, :1]  # (resamples, models - 1)
-    n = len(differences)
-    ps = [
-        min(1.0, 2 * (1 + min(int((column <= 0).sum()), int((column >= 0).sum()))) / (n + 1))
-        for column in differences.T
-    ]
+    ps = [two_sided(column) for column in differences.T]
     means = per_user.mean(axis=0) if len(per_user) else np.full(per_user.shape[1], np.nan)
     return [
-        Versus(float(means[i + 1] - means[0]), *_interval(differences[:, i]), p=ps[i], p_holm=corrected)
+        Versus(float(means[i + 1] - means[0]), *interval(differences[:, i]), p=ps[i], p_holm=corrected)
         for i, corrected in enumerate(holm(ps))
     ]
 

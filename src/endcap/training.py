@@ -25,6 +25,7 @@ from endcap.evaluation import evaluate
 from endcap.features.base import Content
 from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits, build
 from endcap.models.sequence import SequenceNetwork
+from endcap.models.warm import Start, warm_start
 from endcap.ranking import CHUNK, scores
 
 Metric = Literal["ndcg@10", "hr@10", "recall@10", "mrr@20", "ndcg@20", "hr@20"]
@@ -94,6 +95,7 @@ def fit(
     task: Task,
     *,
     content: Content | None = None,
+    start: Start | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
@@ -101,6 +103,7 @@ def fit(
 
     With `valid`, validation chooses: the open parameters of a counting model, the epoch of a network.
     Without, the config is taken as it is and all its epochs are trained: the `refit` protocol.
+    A network goes on from `start`, where one is given; counting models are counted anew.
     With `checkpoint` (a folder), every epoch is saved there, and a run that was killed goes on from the
     last one to the same result.
     """
@@ -118,6 +121,8 @@ def fit(
         return Fitted(model.eval(), config, [], 0, time.perf_counter() - started)
     assert isinstance(model, Network)
     model.observe(train, content)
+    if start is not None:
+        warm_start(model, start.model, start.vocabulary, train.vocabulary)
     epochs, best = _train(model, train, sample, training, task, checkpoint, on_epoch)
     return Fitted(model.eval(), config, epochs, best, time.perf_counter() - started)
 

@@ -21,7 +21,7 @@ from endcap.features.base import Block, Content, Packed
 from endcap.features.denoiser import AutoencoderConfig
 from endcap.features.fit_images import PhotoEpoch
 from endcap.features.labels import labels
-from endcap.features.photos import PhotoEncoder, PhotosConfig
+from endcap.features.photos import PhotoEncoder, Photos, PhotosConfig
 from endcap.features.tabular import Tabular, TabularConfig
 from endcap.features.text import Text, TextConfig
 
@@ -103,11 +103,17 @@ class Encoders:
         )
         return cls(config, tabular, text, photos, attributes, autoencoder)
 
-    def blocks(self, catalog: Catalog, album: Album | None) -> dict[str, Block]:
+    def blocks(self, catalog: Catalog, album: Photos | None) -> dict[str, Block]:
         """Modality -> the numbers of every item of a catalogue."""
         return _blocks(self.tabular, self.text, self.photos, catalog.without(self.config.leave_out), album)
 
-    def describe(self, catalog: Catalog, album: Album | None) -> "Products":
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a catalogue that are read; photos are none."""
+        readers = [each for each in (self.tabular, self.text, self.attributes) if each is not None]
+        names = dict.fromkeys(name for reader in readers for name in reader.columns_used())
+        return tuple(name for name in names if name != "item_id")
+
+    def describe(self, catalog: Catalog, album: Photos | None) -> "Products":
         """What the models are told of the items of a catalogue, whether they were fitted on or not."""
         blocks = self.blocks(catalog, album)
         code = self.autoencoder.code(blocks)
@@ -183,11 +189,27 @@ class Products:
         """Writes one safetensors file."""
         packed = self.content.attributes
         about = {"item_ids": self.item_ids, "attributes": packed.names, "code": self.code.names}
-        safetensors.numpy.save_file(
-            {"code": self.code.vectors, "present": self.code.present, "vectors": self.content.vectors,
-             "offsets": packed.offsets, "attributes": packed.ids},
-            path, metadata={"about": json.dumps(about)},
-        )  # fmt: skip
+        safetensors.numpy.save_file(self._arrays(), path, metadata={"about": json.dumps(about)})
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        packed = self.content.attributes
+        return {"code": self.code.vectors, "present": self.code.present, "vectors": self.content.vectors,
+                "offsets": packed.offsets, "attributes": packed.ids}  # fmt: skip
+
+    def to_bytes(self) -> bytes:
+        """The numbers alone: ids and names are known to whoever has described products by the same encoders."""
+        return safetensors.numpy.save(self._arrays())
+
+    def like(self, item_ids: Sequence[str], data: bytes) -> "Products":
+        """Other products, out of what `to_bytes` made of them after the same encoders."""
+        return self._of(tuple(item_ids), safetensors.numpy.load(data), self.content.attributes.names, self.code.names)
+
+    @staticmethod
+    def _of(
+        item_ids: tuple[str, ...], arrays: Mapping[str, Any], attributes: tuple[str, ...], code: tuple[str, ...]
+    ) -> "Products":
+        packed = Packed(arrays["offsets"], arrays["attributes"], attributes)
+        return Products(item_ids, Block(arrays["code"], arrays["present"], code), Content(arrays["vectors"], packed))
 
     @classmethod
     def load(cls, path: Path) -> "Products":
@@ -196,15 +218,13 @@ class Products:
             with safetensors.safe_open(path, "np") as file:
                 about: Any = json.loads(file.metadata()["about"])
                 arrays: Mapping[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            code = Block(arrays["code"], arrays["present"], tuple(about["code"]))
-            packed = Packed(arrays["offsets"], arrays["attributes"], tuple(about["attributes"]))
-            return cls(tuple(about["item_ids"]), code, Content(arrays["vectors"], packed))
+            return cls._of(tuple(about["item_ids"]), arrays, tuple(about["attributes"]), tuple(about["code"]))
         except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} is missing or damaged: {str(error).splitlines()[0]}; train again") from error
 
 
 def _blocks(
-    tabular: Tabular | None, text: Text | None, photos: PhotoEncoder | None, catalog: Catalog, album: Album | None
+    tabular: Tabular | None, text: Text | None, photos: PhotoEncoder | None, catalog: Catalog, album: Photos | None
 ) -> dict[str, Block]:
     blocks = {}
     if tabular is not None:

@@ -85,6 +85,17 @@ class Network(Recommender):
         """(tokens, dim) for each position the vector that answers its question."""
 
     @abstractmethod
+    def encode(self, batch: Batch) -> Tensor:
+        """(batch, width) the query after each history; `score` is its product with `table`, plus the bias."""
+
+    @abstractmethod
+    def table(self, items: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(n_items + 1, width) what queries are multiplied with, and (n_items + 1,) biases: made once to serve often.
+
+        items: (n,) those wanted; None: all.
+        """
+
+    @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """A scalar: how badly the targets are predicted, averaged over the positions that have one."""
 

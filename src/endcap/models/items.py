@@ -109,7 +109,7 @@ class ItemTable(nn.Module):
 
     def score(self, queries: Tensor) -> Tensor:
         """(batch, dim, and the taste's width) -> (batch, n_items + 1)"""
-        vectors, bias = self._all()
+        vectors, bias = self.table()
         return torch.addmm(bias, queries, vectors.T)
 
     def loss(self, queries: Tensor, targets: Tensor) -> Tensor:
@@ -158,16 +158,19 @@ class ItemTable(nn.Module):
         vectors = F.embedding(own, self.weight, padding_idx=0) + described[:, :-1]
         return vectors, torch.where(keeps, self.bias[own], 0) + described[:, -1]
 
-    def _all(self) -> tuple[Tensor, Tensor]:
-        """(n_items + 1, dim) vectors and (n_items + 1,) biases; without content, new items come after all others."""
+    def table(self, items: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(n_items + 1, dim, and the taste's width) vectors and (n_items + 1,) biases, for queries.
+
+        Of all items, or of (n,) some. Without content, items without training events come after all others.
+        """
+        if items is None:
+            items = torch.arange(self.n_items + 1 if self.content is None else len(self.content))
+        vectors, bias = self._rows(items)
         if self.content is not None:
-            items = torch.arange(len(self.content))
-            vectors, bias = self._rows(items)
             arrived = items > self.n_items  # after training, which says nothing against them
             return vectors, bias + torch.where(arrived, self.newness.clamp(min=0), self.newness) * (items > self.known)
-        new = self.n_items - self.known
-        last = (self.bias.min() - 2 * self.log_scale.exp()).expand(new)
-        return F.pad(F.normalize(self.weight, dim=1), (0, 0, 0, new)), torch.cat([self.bias, last])
+        last = self.bias.min() - 2 * self.log_scale.exp()
+        return vectors, torch.where(items > self.known, last, bias)
 
 
 ALIKE_ROWS = 1024

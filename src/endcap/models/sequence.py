@@ -1,7 +1,7 @@
 """A sequence network: item table and context in, an encoder over packed histories, the question, scores out."""
 
 import copy
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from endcap.models.context import EventContext, Question
 from endcap.models.items import ItemsConfig, ItemTable
 from endcap.models.losses import LossConfig
 from endcap.models.spectral import spectral_vectors
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class SequenceConfig(Protocol):
@@ -69,8 +71,9 @@ class SequenceNetwork(Network):
         """A copy whose item table has a row for every row of `content`; what was learned is the same."""
         if self.items.content is None:
             raise InputError("the model knows items by their number alone; train it with a [features] section")
-        other = copy.deepcopy(self)
-        assert other.items.content is not None
+        other = _sharing(self)
+        other.items = _sharing(self.items)
+        other.items.content = _sharing(self.items.content)
         other.items.content.observe(content)
         return other
 
@@ -95,6 +98,18 @@ class SequenceNetwork(Network):
         result[some] = queries[batch.offsets[1:][some] - 1]
         return result
 
+    def table(self, items: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(n_items + 1, width) vectors and (n_items + 1,) biases, or those of (n,) some items."""
+        return self.items.table(items)
+
     def score(self, batch: Batch) -> Tensor:
         """(batch, n_items + 1)"""
         return self.items.score(self.encode(batch))
+
+
+def _sharing(module: Module) -> Module:
+    """The same module over the same weights, whose parts can be replaced: a new product costs no copy of a model."""
+    other = copy.copy(module)
+    for parts in ("_parameters", "_buffers", "_modules"):
+        other.__dict__[parts] = dict(module.__dict__[parts])
+    return other

@@ -1,0 +1,64 @@
+"""Intervals by resampling: what other visitors of the same shop would change (Efron and Tibshirani, 1993).
+
+A row is a visitor or a question: what belongs to one person is drawn together or not at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from endcap.data.vocabulary import Floats
+
+RESAMPLES = 2_000
+_AT_A_TIME = 50
+_MOST = 5_000_000  # drawn rows held at a time, 100 MB
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and its 95 % interval; NaN where too little is known."""
+
+    value: float
+    low: float
+    high: float
+
+
+def resampled(values: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+    """(resamples, columns) means over rows drawn with replacement; values: (rows, columns)."""
+    random = np.random.default_rng(seed)
+    n, columns = values.shape
+    if not n:
+        return np.full((resamples, columns), np.nan)
+    means = np.empty((resamples, columns))
+    at_a_time = min(_AT_A_TIME, max(1, _MOST // n))
+    for start in range(0, resamples, at_a_time):
+        size = min(at_a_time, resamples - start)
+        drawn = random.integers(0, n, (size, n), dtype=np.int32)
+        drawn += np.arange(size, dtype=np.int32)[:, None] * n
+        # How often each row was drawn: one product instead of gathering values draw by draw.
+        weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        means[start : start + size] = weights.astype(np.float64) @ values / n
+    return means
+
+
+def ratio(above: Floats, below: Floats) -> Floats:
+    """One mean over another, NaN where there is nothing below: a rate per list, per visitor, per weight."""
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+
+
+def interval(sampled: Floats) -> tuple[float, float]:
+    """The middle 95 % of (resamples,) figures; those that are no number are left out."""
+    known = sampled[~np.isnan(sampled)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def two_sided(differences: Floats) -> float:
+    """P that no difference lies behind (resamples,) differences."""
+    known = differences[~np.isnan(differences)]
+    if not len(known):
+        return float("nan")
+    beyond = min(int((known <= 0).sum()), int((known >= 0).sum()))
+    return min(1.0, 2 * (1 + beyond) / (len(known) + 1))

@@ -1,0 +1,264 @@
+"""From histories to lists, by one version of the model: scores, what may be shown, rules, reasons."""
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endcap.data.batch import Batch
+from endcap.data.batch import ask as batch_of
+from endcap.data.errors import InputError
+from endcap.data.interactions import KIND_INDEX, Histories
+from endcap.data.schema import GOALS, KINDS
+from endcap.data.vocabulary import Ints
+from endcap.engine import reasons
+from endcap.engine.diversity import diversify
+from endcap.engine.explore import explore
+from endcap.engine.filters import parse
+from endcap.engine.past import Past
+from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot, Step
+from endcap.engine.retrieval import Found, Restriction
+from endcap.engine.rules import Policy, arrange
+from endcap.engine.version import Version
+from endcap.store.records import Happened
+
+DAY = 86_400.0
+BESIDE = 1.0
+"""Beside a product, what one standard deviation of likeness to it counts against one of the model's scores."""
+WIDE = 500
+"""Candidates that diversity and limits per brand or category choose from."""
+KIND_OF_SLOT = {"product": "view", "cart": "cart", "purchased": "purchase"}
+"""What the products that come with a request mean there: looked at, in the cart, just bought."""
+
+
+@dataclass(frozen=True)
+class Exploring:
+    """How many of the last places of a list are left to chance, and among how many candidates."""
+
+    places: int = 0
+    pool: int = 20
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request that was understood."""
+
+    ask: Ask
+    past: Past  # with what came with the request
+    goal: int  # a kind, from 1
+    restriction: Restriction
+    policy: Policy | None
+    without: Ints  # indices that must not be shown
+    history: Histories  # one
+
+
+Listed = list[tuple[int, float | None]]
+"""Items of a list with their scores; None where a rule put one there that is not among the candidates."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer, and how chance had a part in it."""
+
+    answer: Answer
+    explored: tuple[Mapping[str, Any], ...] = ()
+
+
+def answer(
+    version: Version,
+    asks: Sequence[Ask],
+    pasts: Sequence[Past],
+    policies: Callable[[Slot], Policy | None],
+    now: float,
+    *,
+    exploring: Exploring,
+    random: np.random.Generator,
+) -> list[Given | InputError]:
+    """One answer per request, or what is wrong with it; `pasts` are what the visitors did before.
+
+    policies: a slot's rules, compiled for the version's shelf.
+    """
+    complete = [[*past, *_brought(one, now)] for one, past in zip(asks, pasts, strict=True)]
+    histories, unknown = version.memory.histories(complete, version.shelf.find, now)
+    questions: list[Question | InputError] = []
+    for place, (one, past) in enumerate(zip(asks, complete, strict=True)):
+        try:
+            history = histories.take(np.array([place]))
+            questions.append(_understood(version, one, past, policies(one.slot), history, now))
+        except InputError as error:
+            questions.append(error)
+    good = [place for place, each in enumerate(questions) if isinstance(each, Question)]
+    understood = [each for each in questions if isinstance(each, Question)]
+    results: list[Given | InputError] = [each if isinstance(each, InputError) else _EMPTY for each in questions]
+    if not understood:
+        return results
+    chosen = histories if len(good) == len(asks) else histories.take(np.array(good))
+    goals = np.array([each.goal for each in understood], np.int64)
+    # A score may use a window of the history; what was seen counts from all of it.
+    batch = batch_of(chosen, goals, version.memory.asked(chosen, now), last=version.artifact.model.history)
+    wanted = max(_wanted(each, exploring) for each in understood)
+    found = version.retriever.find(
+        batch, [each.restriction for each in understood], [each.without for each in understood], wanted
+    )
+    for place, question, candidates in zip(good, understood, found, strict=True):
+        listed, explored = _listed(version, question, candidates, exploring, random)
+        missing = tuple(dict.fromkeys([*unknown[place], *_unknown(version, question.ask)]))
+        results[place] = _given(version, question, listed, explored, missing, now)
+    return results
+
+
+_EMPTY = Given(Answer("", (), ""))
+
+
+def _brought(ask: Ask, now: float) -> list[Step]:
+    """The products that come with a request, as the latest events."""
+    kind = KIND_OF_SLOT.get(ask.slot, "view")
+    looked = [ask.item_id] if ask.item_id else []
+    return [Step(item_id, "cart" if kind == "view" else kind, now) for item_id in ask.cart] + [
+        Step(item_id, "view", now) for item_id in looked
+    ]
+
+
+def _unknown(version: Version, ask: Ask) -> list[str]:
+    return [item_id for item_id in ask.exclude if not version.shelf.find(item_id)]
+
+
+def _understood(
+    version: Version, ask: Ask, past: Past, policy: Policy | None, history: Histories, now: float
+) -> Question:
+    shelf = version.shelf
+    if ask.k < 1:
+        raise InputError(f"found k = {ask.k}; expected at least 1")
+    if not 0 <= ask.diversity <= 1:
+        raise InputError(f"found diversity {ask.diversity}; expected 0 (by score) to 1 (as unlike as can be)")
+    if ask.slot == "product" and not ask.item_id:
+        raise InputError("found slot product without item_id; name the product that the list stands beside")
+    named = [shelf.find(item_id) for item_id in (*ask.exclude, *ask.cart, *([ask.item_id] if ask.item_id else []))]
+    hidden = [np.array(named, np.int64)]
+    if not version.repeat or ask.slot == "email":
+        hidden.append(history.items)
+    if policy is not None and policy.no_repeats is not None:
+        hidden.append(np.array([item for event in past if (item := _bought(version, event, policy, now))], np.int64))
+    return Question(
+        ask=ask,
+        past=past,
+        goal=_goal(version, ask),
+        restriction=_restriction(version, ask, policy),
+        policy=policy,
+        without=np.unique(np.concatenate(hidden)),
+        history=history,
+    )
+
+
+def _bought(version: Version, event: Happened | Step, policy: Policy, now: float) -> int:
+    """The item of a purchase that is too recent to be shown again; 0 of any other event."""
+    if event.kind != "purchase" or event.time is None or policy.no_repeats is None:
+        return 0
+    item = version.shelf.find(event.item_id)
+    return item if item and event.time > now - DAY * policy.no_repeats[item] else 0
+
+
+def _goal(version: Version, ask: Ask) -> int:
+    known = [kind for kind in version.artifact.traits.kinds if KINDS[kind - 1] in GOALS]
+    if ask.goal is None:
+        preferred = KIND_INDEX["purchase"] if ask.slot in ("cart", "purchased") else version.goal
+        return preferred if preferred in known else version.goal
+    if KIND_INDEX[ask.goal] not in known:
+        names = ", ".join(KINDS[kind - 1] for kind in known)
+        raise InputError(f"found goal {ask.goal}; the model has learned of {names} alone")
+    return KIND_INDEX[ask.goal]
+
+
+def _restriction(version: Version, ask: Ask, policy: Policy | None) -> Restriction:
+    shelf = version.shelf
+    allowed = shelf.there if shelf.gone else None
+    if ask.filter:
+        allowed = shelf.mask(parse(ask.filter))
+    bonus = None
+    if policy is not None:
+        allowed = policy.allowed if allowed is None else allowed & policy.allowed
+        bonus = policy.bonus
+    if ask.slot == "product" and ask.item_id and (item := shelf.find(ask.item_id)):
+        near = version.likeness(item)
+        if near is not None:
+            bonus = BESIDE * near if bonus is None else bonus + BESIDE * near
+    return Restriction(allowed, bonus)
+
+
+def _wanted(question: Question, exploring: Exploring) -> int:
+    ask, policy = question.ask, question.policy
+    chooses = ask.diversity > 0 or (policy is not None and bool(policy.at_most))
+    return max(WIDE if chooses else 0, ask.k + (exploring.pool if exploring.places else 0))
+
+
+def _listed(
+    version: Version, question: Question, found: Found, exploring: Exploring, random: np.random.Generator
+) -> tuple[Listed, tuple[Mapping[str, Any], ...]]:
+    """The places of the list, and what chance chose of them."""
+    ask, policy, items, scores = question.ask, question.policy, found.items, found.scores.astype(np.float64)
+    scored = dict(zip(items.tolist(), found.scores.tolist(), strict=True))
+    if ask.diversity and version.vectors is not None:
+        items = items[diversify(scores, version.vectors[items], strength=ask.diversity, k=len(items))]
+    fixed: list[int] = []
+    if policy is not None:
+        # Pins too must be allowed by the request, and not be among what it leaves out.
+        allowed = (policy.allowed if question.restriction.allowed is None else question.restriction.allowed).copy()
+        allowed[question.without] = False
+        items = arrange(items, replace(policy, allowed=allowed), ask.k + (exploring.pool if exploring.places else 0))
+        pinned = {item for _, item in policy.pins}
+        fixed = [place for place, item in enumerate(items.tolist()) if item in pinned]
+    explored: tuple[Mapping[str, Any], ...] = ()
+    if exploring.places and ask.slot != "email":
+        last = min(ask.k, len(items))
+        values = np.array([scored.get(item, 0.0) for item in items.tolist()])  # of pins it is not asked
+        places = range(max(0, last - exploring.places), last)
+        items, records = explore(items, values, places, exploring.pool, random, fixed=fixed)
+        ids = version.shelf.ids
+        explored = tuple({**each, "pool": [ids[item - 1] for item in each["pool"]]} for each in records)
+    items = items[: ask.k]
+    return [(item, scored.get(item)) for item in items.tolist()], explored
+
+
+def _given(
+    version: Version,
+    question: Question,
+    listed: Listed,
+    explored: tuple[Mapping[str, Any], ...],
+    unknown: tuple[str, ...],
+    now: float,
+) -> Given:
+    ask, shelf = question.ask, version.shelf
+    why: Sequence[Reason | None] = [None] * len(listed)
+    if ask.explain and listed:
+        why = explain(version, question.history, np.array([item for item, _ in listed]), question.goal, now)
+    items = tuple(
+        Recommended(shelf.ids[item - 1], score, reason, shelf.shown(item))
+        for (item, score), reason in zip(listed, why, strict=True)
+    )
+    notes = (f"found {len(items)} products that may be shown; asked were {ask.k}",) if len(items) < ask.k else ()
+    return Given(Answer(uuid.uuid4().hex, items, version.name, unknown, notes), explored)
+
+
+def explain(version: Version, history: Histories, items: Ints, goal: int, now: float) -> list[Reason]:
+    """Why each of some items stands in the list of one history."""
+    last = version.artifact.model.history
+
+    def batch(histories: Histories) -> Batch:
+        return batch_of(histories, np.full(len(histories), goal), version.memory.asked(histories, now), last=last)
+
+    def scores(histories: Histories) -> NDArray[np.float32]:
+        return version.retriever.scores(batch(histories))[:, items].numpy()
+
+    carried = reasons.by_events(history, scores, version.memory.without, last=last)
+    columns, blanked = version.blanked(items, batch(history))
+    features = reasons.by_features(scores(history)[0], blanked, columns)
+    shelf, result = version.shelf, []
+    for item, events, column in zip(items.tolist(), carried, features, strict=True):
+        titles = [str(shelf.shown(int(event))["title"]) for event in events]
+        ids = [shelf.ids[int(event) - 1] for event in events]
+        value = None if column is None else (column, str(shelf.row(shelf.ids[item - 1]).get(column)))
+        result.append(reasons.reason(titles, ids, value))
+    return result

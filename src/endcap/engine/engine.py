@@ -1,0 +1,399 @@
+"""The engine: what the API, the pages, the guide and Python users ask. Its answers are those that were measured."""
+
+import logging
+import queue
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+
+from endcap.abtest import arm
+from endcap.data.catalog import Catalog
+from endcap.data.errors import InputError
+from endcap.data.schema import KINDS
+from endcap.engine.answering import Exploring, Given, answer
+from endcap.engine.arriving import check_photo, checked, describe
+from endcap.engine.filters import parse
+from endcap.engine.past import Past
+from endcap.engine.requests import Answer, Ask, Recommended, Slot
+from endcap.engine.rules import Policy, Rule, compile_rules, parse_rule
+from endcap.engine.shadow import Shadow
+from endcap.engine.shelf import Shelf
+from endcap.engine.version import Version
+from endcap.store.errors import Unavailable
+from endcap.store.records import Event, ItemChange, Revisions, Shown, Visitor
+from endcap.store.store import Store
+
+Role = Literal["live", "shadow", "candidate"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+log = logging.getLogger(__name__)
+
+FLUSH = 0.2
+"""Seconds until a list that was given is in the store; measuring can wait, answers cannot."""
+REMEMBERED = 100_000
+"""Sessions of which a process knows whose they are, so that not every request says it to the store."""
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How lists are made beyond the model."""
+
+    exploring: Exploring = field(default_factory=Exploring)
+    last: int = 1000  # events of a visitor that are read
+
+
+class Engine:
+    """Methods take batches and may be called from any thread; a request is answered from one state throughout."""
+
+    def __init__(
+        self, version: Version, store: Store | None = None, *, name: str = "", config: EngineConfig | None = None
+    ) -> None:
+        self.store, self.name, self.config = store, name, config or EngineConfig()
+        self._lock, self._loading = threading.RLock(), threading.Lock()
+        self._roles: dict[Role, Version] = {"live": version}
+        self._shares: dict[Role, float] = {}
+        self._seen = Revisions()
+        self._rules: tuple[Rule, ...] = ()
+        self._policies: dict[tuple[Shelf, Slot], Policy] = {}
+        self._random = np.random.default_rng()
+        self._owners: OrderedDict[str, str] = OrderedDict()
+        self._shown: queue.SimpleQueue[Shown] = queue.SimpleQueue()
+        self._shadow: Shadow | None = None
+        self._closing = threading.Event()
+        self._writer = threading.Thread(target=self._write, name="endcap-shown", daemon=True)
+        if store is not None:
+            self._writer.start()
+
+    @classmethod
+    def open(cls, out: Path, db: str | None = None, *, config: EngineConfig | None = None) -> Self:
+        """Opens an artifact, and the store where there is one; what is live there counts, else `out` itself.
+
+        Raises InputError where one of them cannot be used, Unavailable where the database cannot be reached.
+        """
+        store = None if db is None else Store.open(db)
+        name = out.resolve().name
+        live = None if store is None else store.models(name).get("live")
+        engine = cls(Version.load(out if live is None else Path(live["path"])), store, name=name, config=config)
+        engine.refresh(wait=True)
+        return engine
+
+    def close(self) -> None:
+        """Writes what waits, and closes the store."""
+        self._closing.set()
+        if self._shadow is not None:
+            self._shadow.close()
+        if self.store is not None:
+            self._writer.join()
+            self.flush()
+            self.store.close()
+
+    def recommend(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
+        """A list for each request, or what is wrong with it. The last event of a visitor counts."""
+        self.refresh()
+        now = time.time()
+        with self._lock:
+            roles, shares = dict(self._roles), dict(self._shares)
+        pasts = self._pasts(asks)
+        results: list[Answer | InputError] = [_NOTHING] * len(asks)
+        test = _test(roles) if "candidate" in roles else None
+        for role, places in self._arms(asks, roles, shares).items():
+            given = self._answers(roles[role], [asks[n] for n in places], [pasts[n] for n in places], now)
+            for place, one in zip(places, given, strict=True):
+                results[place] = one if isinstance(one, InputError) else one.answer
+                if isinstance(one, Given) and self.store is not None:
+                    self._shown.put(_shown(asks[place], one, now, test, role))
+        if "shadow" in roles:
+            self._overshadow(roles["shadow"], asks, pasts, results, now)
+        return results
+
+    def similar(self, item_id: str, k: int, filter: str | None = None) -> Answer:  # noqa: A002
+        """The products most like one, by their vectors; raises InputError where it is unknown or nothing is known."""
+        self.refresh()
+        version = self.live
+        item = version.shelf.find(item_id)
+        if not item:
+            raise InputError(f"found no item {item_id!r}; expected an id of the catalogue")
+        likeness = version.vectors @ version.vectors[item] if version.vectors is not None else None
+        if likeness is None or not likeness.any():
+            raise InputError(f"nothing is known of item {item_id!r} that it could be compared by")
+        allowed = version.shelf.there if filter is None else version.shelf.mask(parse(filter))
+        scores = np.where(allowed, likeness, -np.inf).astype(np.float32)
+        scores[item] = -np.inf
+        chosen = np.lexsort((np.arange(len(scores)), -scores))[:k]
+        ids, shelf = version.shelf.ids, version.shelf
+        items = tuple(
+            Recommended(ids[place - 1], float(scores[place]), None, shelf.shown(int(place)))
+            for place in chosen if np.isfinite(scores[place])
+        )  # fmt: skip
+        return Answer("", items, version.name)
+
+    def record(self, events: Sequence[Event]) -> list[bool]:
+        """Keeps events; durable when it returns. False: an event of that id was there before."""
+        return self._kept().record(events, now=time.time())
+
+    def put_items(self, rows: Sequence[Mapping[str, Any]], photos: Mapping[str, bytes] | None = None) -> int:
+        """Changes products or adds new ones, with photos by id; gives the revision. The next answer knows them.
+
+        What the encoders say of them is in the store before the row is, so that no replica sees one without the other.
+        """
+        store = self._kept()
+        for data in (photos or {}).values():
+            check_photo(data)
+        self.refresh()
+        rows = [checked(row) for row in rows]
+        changes = [ItemChange(str(row["item_id"]), row, 0) for row in rows]
+        for version in {each.encoders: each for each in self.versions.values()}.values():
+            shelf = version.shelf.with_changes(changes)
+            told = version.news(changes, shelf)
+            if told and version.artifact.described is not None:
+                given = {**store.photos(told), **(photos or {})}
+                encoders = version.artifact.described.encoders
+                found = describe(Catalog.from_table(shelf.table(told), told), encoders, given)
+                store.put_vectors(version.encoders, {item_id: found.of([item_id]).to_bytes() for item_id in told})
+        revision = store.put_items(rows)
+        for item_id, data in (photos or {}).items():
+            revision = store.put_photo(item_id, data) or revision
+        self.refresh()
+        return revision
+
+    def delete_items(self, item_ids: Sequence[str]) -> int:
+        """Takes products out of the shop; gives the revision."""
+        revision = self._kept().delete_items(item_ids)
+        self.refresh()
+        return revision
+
+    def refresh(self, *, wait: bool = False) -> None:
+        """Takes over what is newer in the store: products and rules at once, models when they are loaded.
+
+        wait: for the models too.
+        """
+        if self.store is None:
+            return
+        now, seen = self.store.revisions(), self._seen
+        if now == seen:
+            return
+        with self._lock:
+            if now.items > self._seen.items:
+                changes = self.store.items_since(self._seen.items)
+                self._roles = {role: each.with_changes(changes, self.store) for role, each in self._roles.items()}
+            if now.rules > self._seen.rules:
+                self._rules = tuple(filter(None, (_readable(*rule) for rule in self.store.rules())))
+            self._policies.clear()
+            reload = now.models > self._seen.models
+            self._seen = now
+        if reload and wait:
+            self._load_models()
+        elif reload:
+            threading.Thread(target=self._load_models, name="endcap-models", daemon=True).start()
+
+    def promote(self, path: Path, *, by: str) -> None:
+        """Makes an artifact live, for all replicas; raises InputError where it is none. The one before is kept."""
+        Version.load(path)
+        if "live" not in self._kept().models(self.name):  # what is live since the start can be rolled back to
+            self._set("live", str(self.live.path.resolve()), by=by)
+        self._set("live", str(path.resolve()), by=by)
+
+    def roll_back(self, *, by: str) -> None:
+        """Makes the artifact live that was before; raises InputError where there was none."""
+        previous = self._kept().models(self.name).get("previous")
+        if previous is None:
+            raise InputError("found no artifact that was live before; nothing was changed")
+        self._set("live", str(previous["path"]), by=by)
+
+    def set_role(self, role: Literal["shadow", "candidate"], path: Path | None, *, share: float = 0.0, by: str) -> None:
+        """An artifact that answers unheard beside the live one, or for a share of the visitors; None ends it."""
+        if role == "candidate" and path is not None and not 0 < share < 1:
+            raise InputError(f"found share {share}; expected the part of the visitors, above 0 and below 1")
+        if path is not None:
+            Version.load(path)
+        self._set(role, None if path is None else str(path.resolve()), share=share, by=by)
+
+    @property
+    def live(self) -> Version:
+        """What answers now."""
+        return self._roles["live"]
+
+    @property
+    def versions(self) -> Mapping[Role, Version]:
+        """By their roles."""
+        return dict(self._roles)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What runs here, for people and programs."""
+        version = self.live
+        return {
+            "models": {role: each.name for role, each in self._roles.items()},
+            "share": self._shares.get("candidate", 0.0),
+            "shadow": None if self._shadow is None else asdict(self._shadow.agreement),
+            "items": int(version.shelf.there.sum()),
+            "kinds": [KINDS[kind - 1] for kind in version.artifact.traits.kinds],
+            "revisions": asdict(self._seen),
+        }
+
+    def flush(self) -> None:
+        """Writes the lists that were given and are not in the store yet."""
+        waiting = []
+        while not self._shown.empty():
+            waiting.append(self._shown.get())
+        if waiting and self.store is not None:
+            self.store.log_shown(waiting)
+
+    def _kept(self) -> Store:
+        if self.store is None:
+            raise InputError("this engine has no database; open it with one, such as db='sqlite:///shop.db'")
+        return self.store
+
+    def _write(self) -> None:
+        while not self._closing.wait(FLUSH):
+            try:
+                self.flush()
+            except Unavailable:
+                log.warning("the database is away: lists given meanwhile are not measured")
+
+    def _set(self, role: Role, path: str | None, *, share: float = 0.0, by: str) -> None:
+        self._kept().set_model(self.name, role, path, share=share, by=by, now=time.time())
+        self._load_models()
+
+    def _load_models(self) -> None:
+        """Artifacts are read while the old ones go on answering; then all roles change at once."""
+        with self._loading:
+            self._take_roles(self._kept())
+
+    def _take_roles(self, store: Store) -> None:
+        wanted = store.models(self.name)
+        ready = {str(each.path): each for each in self._roles.values()}
+        loaded: dict[Role, Version] = {}
+        for role in ROLES:
+            about = wanted.get(role)
+            if about is None:
+                continue
+            try:
+                path = str(about["path"])
+                loaded[role] = ready.get(path) or Version.load(Path(path)).with_changes(store.items_since(0), store)
+            except InputError as error:
+                log.error("the %s model stays as it was: %s", role, error)
+        with self._lock:
+            self._roles = {"live": self._roles["live"], **loaded}
+            self._shares = {role: float(wanted[role].get("share", 0.0)) for role in loaded}
+            self._policies.clear()
+
+    def _pasts(self, asks: Sequence[Ask]) -> list[Past]:
+        """What each visitor did: as the request says, else as the store knows."""
+        pasts: list[Past] = [ask.history or () for ask in asks]
+        asked = [n for n, ask in enumerate(asks) if ask.history is None and ask.visitor != NOBODY]
+        if self.store is None or not asked:
+            return pasts
+        for n in asked:
+            self._identify(asks[n].visitor)
+        known = self.store.histories([asks[n].visitor for n in asked], last=self.config.last)
+        for n, past in zip(asked, known, strict=True):
+            pasts[n] = past
+        return pasts
+
+    def _identify(self, visitor: Visitor) -> None:
+        """A request that names both a session and a user says that they are one."""
+        if visitor.user_id is None or visitor.session_id is None or self.store is None:
+            return
+        if self._owners.get(visitor.session_id) != visitor.user_id:
+            self.store.identify(visitor)
+            self._owners[visitor.session_id] = visitor.user_id
+            if len(self._owners) > REMEMBERED:
+                self._owners.popitem(last=False)
+
+    def _arms(
+        self, asks: Sequence[Ask], roles: Mapping[Role, Version], shares: Mapping[Role, float]
+    ) -> dict[Role, list[int]]:
+        """Which requests the live model answers, and which the candidate."""
+        if "candidate" not in roles:
+            return {"live": list(range(len(asks)))}
+        test, share = _test(roles), shares.get("candidate", 0.0)
+        arms: dict[Role, list[int]] = {"live": [], "candidate": []}
+        for n, ask in enumerate(asks):
+            key = ask.visitor.user_id or ask.visitor.session_id
+            chosen = key is not None and arm(test, key, share) == "candidate"
+            arms["candidate" if chosen else "live"].append(n)
+        return {role: places for role, places in arms.items() if places}
+
+    def _answers(
+        self, version: Version, asks: Sequence[Ask], pasts: Sequence[Past], now: float
+    ) -> list[Given | InputError]:
+        return answer(
+            version, asks, pasts, lambda slot: self._policy(version, slot, now), now,
+            exploring=self.config.exploring, random=self._random,
+        )  # fmt: skip
+
+    def _overshadow(
+        self,
+        version: Version,
+        asks: Sequence[Ask],
+        pasts: Sequence[Past],
+        results: Sequence[Answer | InputError],
+        now: float,
+    ) -> None:
+        """Lets the shadow answer the same requests, later and beside."""
+        if self._shadow is None:
+            self._shadow = Shadow()
+
+        def pairs() -> list[tuple[Answer, Answer]]:
+            given = self._answers(version, asks, pasts, now)
+            return [
+                (live, shadow.answer)
+                for live, shadow in zip(results, given, strict=True)
+                if isinstance(live, Answer) and isinstance(shadow, Given)
+            ]
+
+        self._shadow.compare(pairs)
+
+    def _policy(self, version: Version, slot: Slot, now: float) -> Policy | None:
+        """The rules of a slot for a catalogue, compiled once for as long as the same ones hold."""
+        if not self._rules:
+            return None
+        key = (version.shelf, slot)
+        policy = self._policies.get(key)
+        if policy is None or policy.until <= now:
+            shelf, rebought = version.shelf, version.artifact.facts.get("rebought", ())
+            policy = compile_rules(self._rules, slot, shelf.whole, shelf.find, now, rebought=rebought)
+            for problem in policy.problems:
+                log.warning("rules of slot %s: %s", slot, problem)
+            self._policies[key] = policy
+        return policy
+
+
+def _readable(rule_id: str, body: Mapping[str, Any]) -> Rule | None:
+    """A stored rule; one that a newer endcap wrote is left out and named, so that the shop goes on."""
+    try:
+        return parse_rule(body)
+    except InputError as error:
+        log.warning("rule %s was left out: %s", rule_id, error)
+        return None
+
+
+NOBODY = Visitor()
+_NOTHING = InputError("not answered")
+
+
+def _test(roles: Mapping[Role, Version]) -> str:
+    """The name of the A/B test that runs: another pair of models is another test."""
+    return f"{roles['live'].name}:{roles['candidate'].name}"
+
+
+def _shown(ask: Ask, given: Given, now: float, test: str | None, role: Role) -> Shown:
+    answer = given.answer
+    return Shown(
+        recommendation_id=answer.recommendation_id,
+        visitor=Visitor(session_id=answer.recommendation_id) if ask.visitor == NOBODY else ask.visitor,
+        time=now,
+        slot=ask.slot,
+        model=answer.model,
+        items=tuple(item.item_id for item in answer.items),
+        experiment=test,
+        arm=None if test is None else "candidate" if role == "candidate" else "control",
+        explored=given.explored,
+    )

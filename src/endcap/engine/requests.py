@@ -1,0 +1,71 @@
+"""The nouns of a request: what is asked, and what is answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from endcap.store.records import Visitor
+
+Slot = Literal["home", "product", "cart", "purchased", "email"]
+"""Where the list stands: a home page, beside a product, in the cart, after a purchase, in a message."""
+
+Goal = Literal["view", "cart", "purchase", "review"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """An event of a history that comes with the request."""
+
+    item_id: str
+    kind: str = "view"
+    time: float | None = None  # seconds since 1970
+    rating: float | None = None
+    price: float | None = None
+    quantity: float | None = None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request for recommendations."""
+
+    visitor: Visitor = field(default_factory=Visitor)
+    history: tuple[Step, ...] | None = None  # in place of what the store knows of the visitor, oldest first
+    item_id: str | None = None  # the product that is looked at; slot product
+    cart: tuple[str, ...] = ()  # what lies in the cart or was just bought
+    goal: Goal | None = None  # the kind of event to predict; None: the one the model was trained for
+    slot: Slot = "home"
+    k: int = 10
+    filter: str | None = None  # engine/filters.py
+    exclude: tuple[str, ...] = ()
+    diversity: float = 0.0  # 0 to 1: how much unlikeness counts against the score
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What carried a score; without it the score is lower."""
+
+    text: str  # for people, in English
+    events: tuple[str, ...] = ()  # ids of items of the history
+    features: tuple[str, ...] = ()  # such as `colour = red`
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A place of a list."""
+
+    item_id: str
+    score: float | None  # None: a rule put it there
+    reason: Reason | None
+    shown: Mapping[str, Any]  # title, category, brand, price, currency, image: as far as known
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A list, best first."""
+
+    recommendation_id: str
+    items: tuple[Recommended, ...]
+    model: str  # the version that answered
+    unknown: tuple[str, ...] = ()  # ids of the request that are no products; they were ignored
+    notes: tuple[str, ...] = ()  # such as that fewer than k items may be shown

@@ -1,0 +1,294 @@
+"""The best items of a history: an exact product with all of them, or an index where they are very many."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol
+
+import faiss
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from endcap.data.batch import Batch, ask
+from endcap.data.interactions import Histories
+from endcap.data.vocabulary import Ints
+from endcap.models import Network, Recommender
+from endcap.ranking import top
+
+Floats32 = NDArray[np.float32]
+
+EXACT_UP_TO = 300_000
+"""Items; above, an index finds the candidates of a network."""
+NO_PLACES = np.zeros(0, np.int64)
+FEW = 20_000
+"""Allowed items that are all compared, also where there is an index: it would find too few of them."""
+RECALL = 0.985
+"""Share of the true ten best that an index must find of its own items' neighbours; measured when it is built."""
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """What may be shown of one question; the same object serves all questions of a kind, so that it is made once."""
+
+    allowed: NDArray[np.bool_] | None = None  # (items + 1,); None: all
+    bonus: Floats32 | None = None  # (items + 1,) in standard deviations of the question's scores; None: none
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best items of one question, best first, equal scores by index."""
+
+    items: Ints  # (n,) from 1
+    scores: Floats32  # (n,)
+
+
+@dataclass(frozen=True)
+class Late:
+    """Rows of the item table that differ from those made at the start, and how many items there are now."""
+
+    n_items: int
+    places: Ints  # (late,) indices, ascending
+    vectors: Tensor  # (late, width)
+    bias: Tensor  # (late,)
+
+    def written(self, scored: Tensor, queries: Tensor | None) -> Tensor:
+        """(batch, base items + 1) scores -> (batch, n_items + 1); what cannot be scored is -inf."""
+        scored = F.pad(scored, (0, self.n_items + 1 - scored.shape[1]), value=-torch.inf)
+        if queries is not None and len(self.places):
+            scored[:, torch.from_numpy(self.places)] = torch.addmm(self.bias, queries, self.vectors.T)
+        return scored
+
+
+class Retriever(Protocol):
+    """Finds the best items of each history of a batch."""
+
+    def find(self, batch: Batch, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
+        """At most n for each history: of the allowed ones those that are not in its `without`."""
+
+    def scores(self, batch: Batch) -> Tensor:
+        """(batch, items + 1) of every item; exact, whatever `find` does."""
+
+    def changed(self, model: Recommender, places: Ints, n_items: int) -> "Retriever":
+        """Another one, of `n_items` items, where those at `places` are as `model` has them now."""
+
+
+def retriever(model: Recommender, *, kind: int = 1, exact_up_to: int = EXACT_UP_TO) -> Retriever:
+    """Exact for models that count and for catalogues of a common size; an index over a network's items above.
+
+    kind: that of the events by which an index is tuned, one that the model has learned of.
+    """
+    if not isinstance(model, Network):
+        return Counted(model)
+    with torch.inference_mode():
+        vectors, bias = model.table()
+    if len(bias) - 1 <= exact_up_to:
+        return Product(model, vectors, bias)
+    return Indexed.build(model, vectors, bias, kind)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Every item scored by the model itself; it knows items by their number alone, so new ones have no score."""
+
+    model: Recommender
+    late: Late | None = None
+
+    @torch.inference_mode()
+    def scores(self, batch: Batch) -> Tensor:
+        """(batch, items + 1)"""
+        scored = self.model.score(batch)
+        return scored if self.late is None else self.late.written(scored, None)
+
+    def find(self, batch: Batch, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
+        """See Retriever."""
+        return best(self.scores(batch), restrictions, without, n)
+
+    def changed(self, model: Recommender, places: Ints, n_items: int) -> "Counted":
+        """See Retriever."""
+        return replace(self, late=Late(n_items, NO_PLACES, torch.empty(0), torch.empty(0)))
+
+
+@dataclass(frozen=True)
+class Product:
+    """A network's queries against the vectors of all items, which are made once."""
+
+    model: Network
+    vectors: Tensor  # (base items + 1, width)
+    bias: Tensor  # (base items + 1,)
+    late: Late | None = None
+
+    @torch.inference_mode()
+    def scores(self, batch: Batch) -> Tensor:
+        """(batch, items + 1), bit for bit those of the model."""
+        queries = self.model.encode(batch)
+        scored = torch.addmm(self.bias, queries, self.vectors.T)
+        return scored if self.late is None else self.late.written(scored, queries)
+
+    def find(self, batch: Batch, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
+        """See Retriever."""
+        return best(self.scores(batch), restrictions, without, n)
+
+    def changed(self, model: Recommender, places: Ints, n_items: int) -> "Product":
+        """See Retriever."""
+        assert isinstance(model, Network)
+        return replace(self, model=model, late=_late(model, places, n_items))
+
+
+@torch.inference_mode()
+def _late(model: Network, places: Ints, n_items: int) -> Late:
+    return Late(n_items, places, *model.table(torch.from_numpy(places)))
+
+
+@torch.inference_mode()
+def best(scored: Tensor, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
+    """The n best of (batch, items + 1) scores, which are changed in place."""
+    scored[:, 0] = -torch.inf
+    for row, (restriction, seen) in enumerate(zip(restrictions, without, strict=True)):
+        if restriction.bonus is not None:
+            scored[row] += torch.from_numpy(restriction.bonus) * scored[row, 1:].std(correction=0)
+        if restriction.allowed is not None:
+            scored[row, torch.from_numpy(~restriction.allowed)] = -torch.inf
+        if len(seen):
+            scored[row, torch.from_numpy(seen)] = -torch.inf
+    ranking = top(scored, n)
+    shown = (ranking.items > 0).sum(1)
+    return [Found(ranking.items[row, :count], ranking.scores[row, :count]) for row, count in enumerate(shown.tolist())]
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """Candidates from an inverted file over the vectors, 8 bits a number, ranked anew by their exact scores.
+
+    The bias is one more number of each vector, against a 1 in the query. How many cells are looked at is set when it
+    is built: as few as find RECALL of the ten best of a sample. Filters are honoured inside the search.
+    """
+
+    model: Network
+    vectors: Floats32  # (base items + 1, width + 1), the bias last
+    weights: Floats32  # (width + 1,) the index has each number times what queries make of it, so that all count alike
+    index: faiss.Index
+    probes: int  # cells looked at
+    recall: float  # share of the true ten best that it finds, of a sample
+    late: Late | None = None
+
+    @classmethod
+    def build(cls, model: Network, vectors: Tensor, bias: Tensor, kind: int, *, recall: float = RECALL) -> "Indexed":
+        """Learns the cells from the vectors, and how many of them must be looked at after histories of one event."""
+        joined = np.concatenate([vectors.numpy(), bias.numpy()[:, None]], axis=1)
+        queries = _with_bias(model, _single_events(_sample(len(joined)), kind))
+        weights = np.maximum(np.sqrt((queries**2).mean(0)), np.float32(1e-6))
+        found = cls(model, joined, weights, _inverted_file(joined[1:] * weights), 1, 0.0)
+        true = [np.argpartition(-(joined[1:] @ query), 10)[:10] + 1 for query in queries]
+        while found.recall < recall and found.probes < found.index.nlist:
+            wider = replace(found, probes=2 * found.probes)
+            near = [wider._ranked(query, wider._search(query, None, 10), 10) for query in queries]
+            hits = [len(np.intersect1d(a.items, b)) / len(b) for a, b in zip(near, true, strict=True)]
+            found = replace(wider, recall=float(np.mean(hits)))
+        return found
+
+    @torch.inference_mode()
+    def scores(self, batch: Batch) -> Tensor:
+        """(batch, items + 1)"""
+        queries = self.model.encode(batch)
+        joined = torch.from_numpy(self.vectors)
+        scored = torch.addmm(joined[:, -1], queries, joined[:, :-1].T)
+        return scored if self.late is None else self.late.written(scored, queries)
+
+    def find(self, batch: Batch, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
+        """See Retriever."""
+        return [
+            self._find(query, restriction, seen, n)
+            for query, restriction, seen in zip(_with_bias(self.model, batch), restrictions, without, strict=True)
+        ]
+
+    def changed(self, model: Recommender, places: Ints, n_items: int) -> "Indexed":
+        """See Retriever."""
+        assert isinstance(model, Network)
+        return replace(self, model=model, late=_late(model, places, n_items))
+
+    def _find(self, query: Floats32, restriction: Restriction, seen: Ints, n: int) -> Found:
+        wanted = n + len(seen)
+        items = self._candidates(query, restriction.allowed, wanted)
+        if restriction.bonus is not None:
+            favoured = restriction.bonus > 0
+            if restriction.allowed is not None:
+                favoured &= restriction.allowed
+            items = np.union1d(items, self._candidates(query, favoured, wanted))
+        return self._ranked(query, items[~np.isin(items, seen)], n, restriction.bonus)
+
+    def _ranked(self, query: Floats32, items: Ints, n: int, bonus: Floats32 | None = None) -> Found:
+        """The n best of some items by their exact scores."""
+        scores = self._exact(query, items)
+        if bonus is not None:
+            scores = scores + bonus[items] * (self.vectors[_sample(len(self.vectors))] @ query).std()
+        order = np.lexsort((items, -scores))[:n]
+        return Found(items[order], scores[order].astype(np.float32))
+
+    def _exact(self, query: Floats32, items: Ints) -> Floats32:
+        scores = self.vectors[np.where(items < len(self.vectors), items, 0)] @ query
+        if self.late is not None and len(self.late.places):
+            place = np.searchsorted(self.late.places, items).clip(max=len(self.late.places) - 1)
+            own = self.late.places[place] == items
+            late = self.late.vectors.numpy()[place[own]] @ query[:-1] + self.late.bias.numpy()[place[own]]
+            scores[own] = late
+        return scores
+
+    def _candidates(self, query: Floats32, allowed: NDArray[np.bool_] | None, n: int) -> Ints:
+        """Items that may be among the n best; the late ones are always looked at."""
+        if allowed is not None:
+            places = np.flatnonzero(allowed)
+            if len(places) <= max(FEW, n):
+                return places
+        if self.late is None or not len(self.late.places):
+            return self._search(query, allowed, n)
+        late = self.late.places
+        found = self._search(query, allowed, n + len(late))
+        return np.union1d(found, late if allowed is None else late[allowed[late]])
+
+    def _search(self, query: Floats32, allowed: NDArray[np.bool_] | None, n: int) -> Ints:
+        n_base = len(self.vectors) - 1
+        bits = None if allowed is None else np.packbits(allowed[1 : n_base + 1], bitorder="little")
+        chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
+        settings = faiss.SearchParametersIVF(nprobe=self.probes, sel=chosen)
+        wanted = min(n_base, max(2 * n, 100))  # 8 bits are not exact: more than asked, ranked anew
+        _, found = self.index.search((query / self.weights)[None], wanted, params=settings)
+        return np.sort(found[0][found[0] >= 0]).astype(np.int64) + 1
+
+
+SAMPLE = 256
+"""Items that an index is tuned by, one as a history, and whose scores tell the spread of all."""
+
+
+@lru_cache(maxsize=8)
+def _sample(rows: int) -> Ints:
+    """Some indices of a table with a padding row; always the same."""
+    return np.sort(np.random.default_rng(0).choice(rows - 1, min(SAMPLE, rows - 1), replace=False)) + 1
+
+
+@torch.inference_mode()
+def _with_bias(model: Network, batch: Batch) -> Floats32:
+    """(batch, width + 1) queries, with a 1 that is multiplied with an item's bias."""
+    return F.pad(model.encode(batch), (0, 1), value=1.0).numpy()
+
+
+def _single_events(items: Ints, kind: int) -> Batch:
+    """A history of one event for each item."""
+    n = len(items)
+    kinds, values = np.full(n, kind, np.int64), np.full((n, 3), np.nan, np.float32)
+    return ask(Histories(items, kinds, np.full(n, np.nan), values, np.arange(n + 1)), kinds)
+
+
+def _inverted_file(vectors: Floats32) -> faiss.Index:
+    """An index over (items, width) vectors; the number of its cells follows faiss's advice of some sqrt(items)."""
+    cells = max(1, 2 ** round(np.log2(4 * len(vectors) ** 0.5)))
+    width = vectors.shape[1]
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(width), width, cells, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    learned = np.random.default_rng(0).choice(len(vectors), min(len(vectors), 40 * cells), replace=False)
+    index.train(vectors[learned])
+    index.add(vectors)
+    return index

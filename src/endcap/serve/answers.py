@@ -1,0 +1,114 @@
+"""What the API says, as /docs shows it. Answers are written from plain values; a test holds them against these."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+from starlette.responses import Response
+
+
+class ReasonAnswer(BaseModel):
+    """What carried a score."""
+
+    text: str
+    events: list[str]  # ids of items of the history
+    features: list[str]
+
+
+class ItemAnswer(BaseModel):
+    """A place of a list; beside these whatever is known of title, category, brand, price, currency and image."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    score: float | None  # null where a rule put it there
+    reason: ReasonAnswer | None  # null unless explain
+
+
+class ListAnswer(BaseModel):
+    """A list, best first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "recommendation_id": "5c1e2d…",
+                    "items": [{"id": "4711", "score": 7.25, "reason": None, "title": "Green tea", "price": 2.5}],
+                    "model": "transformer-1f2e3d4c",
+                    "unknown": [],
+                    "notes": [],
+                }
+            ]
+        }
+    )
+
+    recommendation_id: str = Field(description="for the events that follow from this list; empty where none is kept")
+    items: list[ItemAnswer]
+    model: str = Field(description="the version that answered")
+    unknown: list[str] = Field(description="ids of the request that are no products; they were ignored")
+    notes: list[str]
+
+
+class RecordedAnswer(BaseModel):
+    """Events that are kept now."""
+
+    accepted: int
+    duplicates: int = Field(description="their event_id was there before")
+
+
+class RevisionAnswer(BaseModel):
+    """A change that every later answer knows."""
+
+    revision: int
+
+
+class VisitorAnswer(BaseModel):
+    """Who a page may speak for."""
+
+    visitor: str = Field(description="the token; keep it where the page keeps such things, and send it along")
+    session_id: str
+    expires: float = Field(description="seconds since 1970")
+
+
+class ForgottenAnswer(BaseModel):
+    """A user who is not known any more."""
+
+    events: int = Field(description="how many were deleted")
+
+
+class RuleAnswer(BaseModel):
+    """A rule with its id."""
+
+    id: str
+    rule: dict[str, Any]
+
+
+class RulesAnswer(BaseModel):
+    """All that are published."""
+
+    rules: list[RuleAnswer]
+
+
+class HealthAnswer(BaseModel):
+    """That it works."""
+
+    status: str
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    code: str = Field(examples=["invalid"])
+    message: str = Field(examples=["k: Input should be greater than or equal to 1"])
+    details: list[dict[str, str]] = Field(examples=[[{"place": "k", "problem": "…", "found": "0"}]])
+
+
+class ErrorAnswer(BaseModel):
+    """The one shape of everything that goes wrong."""
+
+    error: Problem
+
+
+def reply(value: Any, status: int = 200) -> Response:
+    """JSON; it has no NaN, so null instead."""
+    return Response(to_json(value, inf_nan_mode="null", fallback=str), status, media_type="application/json")

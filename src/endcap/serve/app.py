@@ -1,0 +1,87 @@
+"""The application: routes, what stands before them, and what runs beside them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from endcap.serve.access import access
+from endcap.serve.api import router
+from endcap.serve.config import ServeConfig
+from endcap.serve.errors import errors, handle
+from endcap.serve.headers import path_as_sent, safe_headers
+from endcap.serve.interface import Engine
+from endcap.serve.keys import load_keys, rate_of
+from endcap.serve.limits import body_limit, deadline, rate_limit
+from endcap.serve.metrics import measured
+from endcap.serve.openapi import add_docs, openapi_of
+from endcap.serve.serving import Serving
+from endcap.store.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+ABOUT = """Recommendations in which the last click already counts: post what visitors do to `/v1/events`, ask for lists
+at `/v1/recommendations`. Secret keys go in `Authorization: Bearer …`, public ones in `?key=…`."""
+
+
+def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
+    """Serves an engine, and closes it in the end; raises InputError where the file of keys cannot be used."""
+    keys = None if config.keys is None else load_keys(config.keys)
+    serving = Serving.of(engine, config)
+    app = FastAPI(
+        title="Endcap",
+        version="1",
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_beside(serving),
+        exception_handlers={HTTPException: handle, RequestValidationError: handle},
+        middleware=[
+            Middleware(measured, metrics=serving.metrics),
+            Middleware(safe_headers),
+            Middleware(errors),
+            Middleware(path_as_sent),
+            Middleware(access, keys=keys),
+            Middleware(errors),  # once more: within access, so that pages may read what went wrong
+            Middleware(rate_limit, rates=serving.rates, address_rate=rate_of(config.address_rate)),
+            Middleware(deadline, seconds=config.timeout),
+            Middleware(body_limit, most=config.body, photo=config.photo),
+        ],
+    )
+    app.state.serving = serving
+    app.include_router(router)
+    add_docs(app)
+    app.openapi = openapi_of(app)  # type: ignore[method-assign]
+    return app
+
+
+def _beside(serving: Serving):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(_keep_fresh(serving))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await run_in_threadpool(serving.close)
+
+    return lifespan
+
+
+async def _keep_fresh(serving: Serving) -> None:
+    """Requests take over what is new; so does a server that nobody asks, which would load a model at its first one."""
+    while True:
+        await asyncio.sleep(serving.config.refresh)
+        try:
+            await run_in_threadpool(serving.engine.refresh)
+        except Unavailable:
+            log.warning("the database is away")
+        except Exception:
+            log.exception("what is new in the store could not be taken over")

@@ -1,0 +1,152 @@
+"""The commands `endcap serve` and `endcap load`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from endcap import screen
+from endcap.data import sources
+from endcap.data.dataset import DataConfig
+from endcap.data.errors import InputError
+from endcap.load import Loaded
+from endcap.load import load as read_into
+from endcap.results import plain
+from endcap.serve.config import ServeConfig
+from endcap.serve.run import serve as run
+from endcap.store.errors import Unavailable
+from endcap.store.store import Store
+
+DbOption = Annotated[
+    str | None,
+    typer.Option("--db", metavar="URL", help="sqlite:///shop.db or postgresql://…; default: OUT.db beside OUT."),
+]
+DEFAULTS = ServeConfig(Path())
+
+
+def database_of(out: Path, db: str | None) -> str:
+    """Where events are kept: as said, else in SQLite beside the artifact."""
+    return db or f"sqlite:///{out.resolve()}.db"
+
+
+def serve(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact, as `endcap train` leaves it.")],
+    db: DbOption = None,
+    host: Annotated[str, typer.Option(help="Other machines reach it only with keys.")] = DEFAULTS.host,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = DEFAULTS.port,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; one for each core.")] = DEFAULTS.workers,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option("--api-key-file", metavar="FILE.toml", help="Who may do what; without it only this machine may."),
+    ] = None,
+    rate: Annotated[str, typer.Option(help="Of a visitor with a public key, in each worker.")] = DEFAULTS.rate,
+    address_rate: Annotated[
+        str, typer.Option("--address-rate", help="Of an address with a public key.")
+    ] = DEFAULTS.address_rate,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for a request.")] = DEFAULTS.timeout,
+) -> None:
+    """Serve an artifact over HTTP: events in, recommendations out; the last click already counts.
+
+    What happens is kept in a database, by default SQLite in OUT.db beside OUT. See /docs of the running server.
+
+    `endcap serve runs/shop`
+
+    `endcap serve runs/shop --db postgresql://shop@localhost/shop --workers 2 --api-key-file keys.toml --host 0.0.0.0`
+    """
+    url = database_of(out, db)
+    screen.err.print(f"events are kept in {url.rpartition('@')[2]}", highlight=False, soft_wrap=True, markup=False)
+    run(
+        ServeConfig(
+            out=out,
+            db=url,
+            host=host,
+            port=port,
+            workers=workers,
+            keys=api_key_file,
+            rate=rate,
+            address_rate=address_rate,
+            timeout=timeout,
+        )
+    )
+
+
+def load(
+    events: Annotated[str, typer.Argument(metavar="EVENTS", help="The log: a file or a folder, with times.")],
+    db: Annotated[str, typer.Option("--db", metavar="URL", help="sqlite:///shop.db or postgresql://…")],
+    items: Annotated[Path | None, typer.Option("--items", help="The catalogue.")] = None,
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option("--format", help=f"Guessed; or one of {', '.join(form.name for form in sources.FORMATS)}."),
+    ] = None,
+    map: Annotated[  # noqa: A002
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=NAME", help="Our column = its name in the file; repeatable."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="WORD=KIND", help="The file's word = our kind; repeatable.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Put a log and a catalogue into the database of a server; a second run adds nothing.
+
+    Users who asked to be forgotten stay so.
+
+    `endcap load events.csv --items products.csv --db sqlite:///runs/shop.db`
+
+    `endcap load events.parquet --db postgresql://shop@localhost/shop --json`
+    """
+    data = DataConfig(
+        events=events,
+        items=str(items) if items else None,
+        format=format,
+        columns=_pairs(map, "--map"),
+        kinds=_pairs(kind, "--kind"),
+    )
+    try:
+        store = Store.open(db)
+    except Unavailable as error:
+        raise InputError(f"the database cannot be reached: {error}; is it running?") from error
+    try:
+        with screen.steps() as step:
+            loaded = read_into(
+                store,
+                data,
+                on_step=step,
+                on_progress=lambda done, total: step(f"writing the events: {done:,} of {total:,}"),
+            )
+    except Unavailable as error:
+        raise InputError(f"the database went away: {error}; run this again to go on from there") from error
+    finally:
+        store.close()
+    if as_json:
+        print(json.dumps(plain(asdict(loaded)), indent=2, allow_nan=False))
+    else:
+        _show(loaded, events)
+
+
+def _show(loaded: Loaded, events: str) -> None:
+    for note in loaded.notes:
+        screen.out.print(f"· {note}", highlight=False, markup=False, soft_wrap=True)
+    facts = {
+        "rows read": f"{loaded.rows:,}",
+        "events that can be used": f"{loaded.events:,}",
+        "new in the database": f"{loaded.new:,}",
+        "of forgotten users, left out": f"{loaded.forgotten:,}",
+        "products": f"{loaded.items:,}",
+    }
+    facts |= {f"{sort.column}: {sort.problem}": f"{sort.rows:,} rows" for sort in loaded.problems}
+    screen.out.print(screen.facts(facts, events))
+
+
+def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`name=value` options as a dictionary."""
+    pairs = {}
+    for text in given or []:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise InputError(f"found {option} {text!r}; expected {option} name=value")
+        pairs[name] = value
+    return pairs

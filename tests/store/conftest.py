@@ -1,0 +1,62 @@
+"""Every test that takes `url` or `store` runs on SQLite and on PostgreSQL."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, update
+
+from endcap.store.database import Database, connect
+from endcap.store.store import Store
+from endcap.store.tables import COUNTERS, METADATA, SETTINGS
+from tests.postgres import Postgres, postgres
+
+__all__ = ["postgres"]
+
+DIALECTS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def shared(postgres: Postgres) -> str:
+    url = postgres.database()
+    Store.open(url).close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "shop.db"
+    Store.open(str(path)).close()
+    return path
+
+
+@pytest.fixture(params=DIALECTS)
+def url(request: pytest.FixtureRequest, tmp_path: Path, file: Path) -> str:
+    """The address of a store without any rows."""
+    if request.param == "sqlite":
+        return f"sqlite:///{shutil.copy(file, tmp_path)}"
+    url: str = request.getfixturevalue("shared")
+    database = Database(connect(url))
+    for table in METADATA.sorted_tables:
+        if table not in (COUNTERS, SETTINGS):
+            database.write(lambda connection, table=table: connection.execute(delete(table)))
+    database.write(lambda connection: connection.execute(update(COUNTERS).values(value=0)))
+    database.close()
+    return url
+
+
+@pytest.fixture(params=DIALECTS)
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables (or of a file that is not there yet)."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/shop.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = Store.open(url)
+    yield opened
+    opened.close()
