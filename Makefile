@@ -8,7 +8,7 @@ install: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,spark,video,encoders,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,spark,video,encoders,postgres,dev]'
 	touch $@
 
 demo: install    ## real data, trained, compared, reported

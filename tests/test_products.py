@@ -12,6 +12,8 @@ from PIL import Image
 from endcap import artifact as artifacts
 from endcap import cli
 from endcap.data.errors import InputError
+from endcap.engine.engine import Engine
+from endcap.engine.requests import Answer, Ask, Step
 from endcap.features.products import Products
 from endcap.models import Network
 
@@ -120,6 +122,21 @@ def test_a_product_is_recommended_the_day_its_row_and_photo_arrive(shop: Path, e
     near = json.loads(endcap("similar", out, "new-red", *arguments, "-k", 5, "--json"))["similar"]
     assert {line["category"] for line in near} == {"red things"}
     assert json.loads(endcap("evaluate", out, "--json"))["questions"] > 5
+
+    # The same while the shop is open, also of a product of which there is nothing but a photo.
+    engine = Engine.open(out, f"sqlite:///{shop.parent / 'shop.db'}")
+    photos = {f"new-{colour}": (fresh / "images" / f"new-{colour}.png").read_bytes() for colour in COLOURS}
+    engine.put_items([{"item_id": item_id} for item_id in photos], photos)
+    history = tuple(Step(f"red-{n}") for n in (1, 2, 3))
+    (answer,) = engine.recommend([Ask(history=history, k=62)])
+    assert isinstance(answer, Answer)
+    shown = [item.item_id for item in answer.items]
+    assert shown.index("new-red") < shown.index("new-blue")
+    assert {item.shown["category"] for item in engine.similar("new-red", 5).items} == {"red things"}
+    with pytest.raises(InputError, match="no usable photo"):
+        engine.put_items([{"item_id": "broken"}], {"broken": b"no photo"})
+    assert "broken" not in engine.live.shelf.index
+    engine.close()
 
 
 def test_a_comparison_tells_all_networks_and_reports_columns_and_photos(shop: Path, endcap: Callable[..., str]) -> None:

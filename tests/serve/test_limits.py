@@ -1,5 +1,6 @@
 """How much and how fast."""
 
+import doctest
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from starlette.testclient import TestClient
 
+from endcap.serve import limits
 from endcap.serve.keys import rate_of
 from endcap.serve.limits import Rates
 from tests.serve.conftest import KEYS, SECRET, SHOP, Open, bearer, code
@@ -45,6 +47,10 @@ def test_a_rate_lets_bursts_through_and_then_an_even_pace() -> None:
     waits = [rates.hit(rate, "s1", now=now) for now in (0.0, 0.0, 0.0, 1.0, 20.0, 20.5, 300.0)]
     assert waits == pytest.approx([0, 0, 0, 19, 0, 19.5, 0])
     assert rates.hit(rate, "s2", now=0.0) == 0  # each name for itself
+
+
+def test_the_docstring_is_true() -> None:
+    assert doctest.testmod(limits) == (0, 2)
 
 
 def test_rates_forget_who_has_gone() -> None:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -168,7 +168,7 @@ class Server:
         self.process = subprocess.Popen(
             arguments, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
 
     def wait(self) -> "Server":
         ends = time.monotonic() + START
@@ -176,7 +176,7 @@ class Server:
             try:
                 if self.http.get("/v1/health/ready").status_code == 200:
                     return self
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 time.sleep(0.1)
         raise AssertionError(self.stop())
 
@@ -197,9 +197,9 @@ class Server:
             self.process.kill()
             self.process.communicate()
 
-    def post(self, path: str, *, json: Any) -> httpx.Response:
+    def post(self, path: str, *, json: Any) -> httpx2.Response:
         """On a connection of its own, so that any worker may answer."""
-        return httpx.post(f"http://127.0.0.1:{self.port}{path}", json=json, timeout=10)
+        return httpx2.post(f"http://127.0.0.1:{self.port}{path}", json=json, timeout=10)
 
 
 Start = Callable[..., Server]

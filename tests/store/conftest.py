@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, update
 
 from endcap.store.database import Database, connect
 from endcap.store.store import Store
@@ -38,12 +38,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, file: Path) -> str:
         return f"sqlite:///{shutil.copy(file, tmp_path)}"
     url: str = request.getfixturevalue("shared")
     database = Database(connect(url))
-    for table in METADATA.sorted_tables:
-        if table not in (COUNTERS, SETTINGS):
-            database.write(lambda connection, table=table: connection.execute(delete(table)))
-    database.write(lambda connection: connection.execute(update(COUNTERS).values(value=0)))
+    database.write(_empty)
     database.close()
     return url
+
+
+def _empty(connection: Connection) -> None:
+    for table in METADATA.sorted_tables:
+        if table not in (COUNTERS, SETTINGS):
+            connection.execute(delete(table))
+    connection.execute(update(COUNTERS).values(value=0))
 
 
 @pytest.fixture(params=DIALECTS)

@@ -62,6 +62,7 @@ def test_only_the_last_of_each_visitor_are_read(store: Store) -> None:
         ["bob3", "bob4"], ["ann3", "ann4"], [], ["bob3", "bob4"],
     ]  # fmt: skip
     assert store.histories([]) == []
+    assert store.histories([Visitor()]) == [[]]  # somebody of whom nothing is known
 
 
 def test_one_call_can_bring_thousands(store: Store) -> None:
@@ -137,6 +138,22 @@ def test_what_cannot_be_kept_is_named_and_nothing_is_written(store: Store, wrong
     with pytest.raises(InputError, match=message):
         store.record([Event(**GOOD), Event(**GOOD | wrong)], now=9.0)
     assert store.histories([ANN]) == [[]]
+
+
+@pytest.mark.parametrize("wrong", ["a\0b", "\ud83d", "", "x" * 600])
+def test_ids_that_cannot_be_are_named_when_they_are_asked_for(store: Store, wrong: str) -> None:
+    for ask in (
+        lambda: store.histories([Visitor(wrong)]),
+        lambda: store.histories([Visitor("ann", wrong)]),
+        lambda: store.export(wrong),
+        lambda: store.forget(wrong, now=1.0),
+        lambda: store.results([wrong]),
+        lambda: store.photos([wrong]),
+        lambda: store.vectors("f", [wrong]),
+        lambda: store.models(wrong),
+    ):
+        with pytest.raises(InputError, match="found "):
+            ask()
 
 
 def test_the_answers_to_lists_are_found(store: Store) -> None:

@@ -83,7 +83,6 @@ def response_of(error: Exception) -> Response:
         case Overloaded():
             return _response(503, "overloaded", "too many requests wait; try again", headers=AGAIN)
         case Unavailable():
-            log.warning("the database is away: %s", error)
             return _response(503, "unavailable", "the database cannot be reached; try again", headers=AGAIN)
     number = uuid.uuid4().hex[:12]
     log.error("error %s", number, exc_info=error)

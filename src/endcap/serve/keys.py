@@ -71,7 +71,7 @@ def _rate(text: str) -> str:
     return text
 
 
-Secret = Annotated[str, Field(min_length=20, max_length=512)]
+Secret = Annotated[str, Field(min_length=20, max_length=512, pattern="^[!-~]+$")]  # what a header can carry
 Rate = Annotated[str, AfterValidator(_rate)]
 
 
@@ -114,7 +114,7 @@ class PublicKey(_Key):
 LOCAL_KEY = PublicKey(
     name="local",
     public="pk_local",
-    signing_secret="without keys nothing is secret",
+    signing_secret="without-keys-nothing-is-secret",
     origins=frozenset({"http://localhost"}),
 )
 """Signs visitors where there is no file of keys: pages in development work as they will work later."""

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
@@ -51,7 +52,8 @@ def serve(config: ServeConfig) -> None:
             app = create_app(Engine.open(config.out, config.db), config)
             settings = _uvicorn(app, config)
             log.info("%s serves %s; see %s/docs", config.out, where, where)
-            uvicorn.Server(settings).run([listening])
+            with suppress(KeyboardInterrupt):  # Ctrl-C, which uvicorn hands on once it has ended
+                uvicorn.Server(settings).run([listening])
         else:
             settings = _uvicorn("endcap.serve.run:worker", config)
             log.info("%s serves %s with %d workers; see %s/docs", config.out, where, config.workers, where)
@@ -133,9 +135,8 @@ def _supervise(settings: uvicorn.Config, config: ServeConfig, listening: socket.
     with tempfile.TemporaryDirectory(prefix="endcap-metrics-") as folder:
         os.environ |= {SETTINGS: _CONFIG.dump_json(config).decode(), FOLDER: folder}
         if FORKS:
-            # Forked workers share what was imported: half the memory, and none waits seconds for PyTorch. The
-            # supervisor has no thread and no connection to lose. uvicorn has no setting for it; without this line it
-            # spawns.
+            # Forked workers share the memory of what was imported, and none waits seconds for PyTorch. The supervisor
+            # has no thread and no connection to lose. uvicorn has no setting for it; without this line it spawns.
             uvicorn._subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]
         supervisor = Multiprocess(settings, [listening])
         supervisor.run()

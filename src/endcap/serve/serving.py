@@ -23,7 +23,7 @@ from endcap.serve.visitors import Claim, visitor_of
 from endcap.store.records import Event, Visitor
 
 MOST_AT_ONCE = 5_000
-"""Events in a transaction: the others wait no longer for it than they would for many small ones."""
+"""Events of one transaction, so that a request with a few does not wait for many large ones."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -196,8 +196,9 @@ def _tried(engine: Engine, work: Callable[[Connection], T]) -> T:
 
     A commit is never sent twice: where it fails, nobody knows whether it was done.
     """
-    for attempt in count(1):
-        worked = False
+    tries = 0
+    while True:
+        tries, worked = tries + 1, False
         try:
             with engine.begin() as connection:
                 result = work(connection)
@@ -207,9 +208,8 @@ def _tried(engine: Engine, work: Callable[[Connection], T]) -> T:
             away = _away(error)
             if away is None:
                 raise
-            if worked or attempt == _TRIES or not _undone(error):
+            if worked or tries == _TRIES or not _undone(error):
                 raise away from error
-    raise AssertionError
 
 
 def _undone(error: SQLAlchemyError) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Executable, Select, bindparam, select, text
@@ -133,7 +134,7 @@ def _written(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[s
 
 
 def histories(connection: Connection, asked: Sequence[Visitor], last: int) -> list[list[Happened]]:
-    """The last events of each visitor, oldest first; whose sessions are whose is looked up once for all."""
+    """The last events of each visitor, oldest first, by two queries for all; nothing for one without any id."""
     unnamed = [visitor.session_id for visitor in asked if visitor.user_id is None and visitor.session_id is not None]
     whose = visitors.owners(connection, unnamed) if unnamed else {}
     found: list[list[Happened]] = [[] for _ in asked]
@@ -141,8 +142,9 @@ def histories(connection: Connection, asked: Sequence[Visitor], last: int) -> li
     for visitor, own in zip(asked, found, strict=True):
         session = visitor.session_id
         user = visitor.user_id or whose.get(session or "")
-        places.setdefault(visitors.key(user, session), []).append(own)
-        if visitor.user_id is not None and session is not None:  # what a session did that has not logged in yet
+        if user is not None:
+            places.setdefault(visitors.key(user, None), []).append(own)
+        if session is not None and (user is None or visitor.user_id is not None):  # it has not logged in yet
             places.setdefault(visitors.key(None, session), []).append(own)
     is_sqlite = connection.dialect.name == "sqlite"
     wanted = json.dumps(list(places), ensure_ascii=False) if is_sqlite else list(places)
@@ -165,7 +167,7 @@ def table(connection: Connection, since: float | None) -> pa.Table:
     columns = ("id", "visitor", "item_id", "kind", "time", *_VALUES)
     statement = select(*[EVENTS.c[name] for name in columns])
     found = _sorted(_arrow(connection, _later(statement, since)))
-    named = _named(found).append_column("row", pa.array(range(1, len(found) + 1), pa.int64()))
+    named = _named(found).append_column("row", pa.array(np.arange(1, len(found) + 1)))
     return named.select([name for name in EVENT_COLUMNS if name != "part"])
 
 

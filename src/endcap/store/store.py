@@ -1,6 +1,7 @@
 """The store: what happens while the shop is open, in one database that any number of servers share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from endcap.store.database import Database, connect
 from endcap.store.migrate import migrate
 from endcap.store.records import Event, Happened, ItemChange, Revisions, Shown, Visitor
 from endcap.store.tables import SETTINGS
+from endcap.store.visitors import check_ids
 
 
 class Store:
@@ -67,6 +69,8 @@ class Store:
 
     def histories(self, visitors: Sequence[Visitor], *, last: int = 1000) -> list[list[Happened]]:
         """What each visitor did, at most the `last` events, oldest first: by time, then in the order of arrival."""
+        for visitor in visitors:
+            check_ids(visitor)
         return self._database.read(lambda connection: log.histories(connection, visitors, last))
 
     def identify(self, visitor: Visitor) -> None:
@@ -86,6 +90,7 @@ class Store:
     def results(self, recommendation_ids: Sequence[str]) -> pa.Table:
         """The events that name one of these lists: recommendation_id, user_id, item_id, kind, time, rating, price,
         quantity, sorted by time."""
+        _check("recommendation_id", recommendation_ids)
         return self._database.read(lambda connection: log.results(connection, recommendation_ids))
 
     def events_of_lists(self, *, since: float | None = None) -> pa.Table:
@@ -133,8 +138,7 @@ class Store:
 
     def delete_items(self, item_ids: Sequence[str]) -> int:
         """Takes items out of the shop, known ones or not; returns the revision."""
-        for item_id in item_ids:
-            checks.identifier("item_id", item_id)
+        _check("item_id", item_ids)
         return self._database.write(lambda connection: items.take_out(connection, item_ids))
 
     def items_since(self, revision: int) -> list[ItemChange]:
@@ -144,12 +148,12 @@ class Store:
     def put_vectors(self, encoders: str, vectors: Mapping[str, bytes]) -> None:
         """Keeps what an artifact's encoders (by their fingerprint) say of products, in the catalogue yet or not."""
         items.check_encoders(encoders)
-        for item_id in vectors:
-            checks.identifier("item_id", item_id)
+        _check("item_id", vectors)
         self._database.write(lambda connection: items.put_vectors(connection, encoders, vectors))
 
     def vectors(self, encoders: str, item_ids: Sequence[str]) -> dict[str, bytes]:
         """What `put_vectors` kept, of the items that it has."""
+        _check("item_id", item_ids)
         return self._database.read(lambda connection: items.vectors(connection, encoders, item_ids))
 
     def put_photo(self, item_id: str, jpeg: bytes) -> int:
@@ -159,6 +163,7 @@ class Store:
 
     def photos(self, item_ids: Sequence[str]) -> dict[str, bytes]:
         """The photos there are."""
+        _check("item_id", item_ids)
         return self._database.read(lambda connection: items.photos(connection, item_ids))
 
     # Lists
@@ -171,7 +176,7 @@ class Store:
     def shown(self, *, since: float | None = None) -> Iterator[Shown]:
         """The lists, oldest first, read page by page."""
         after = (float("-inf") if since is None else since, "")
-        while page := self._database.read(lambda connection, after=after: shown.page(connection, after)):  # type: ignore[misc]
+        while page := self._database.read(partial(shown.page, after=after)):
             yield from page
             after = (page[-1].time, page[-1].recommendation_id)
 
@@ -200,6 +205,7 @@ class Store:
 
     def models(self, name: str) -> dict[str, dict[str, Any]]:
         """Role (live, previous, shadow, candidate) -> path, since, share; by the name of the folder that is served."""
+        checks.identifier("name", name)
         return self._database.read(lambda connection: models.places(connection, name))
 
     def set_model(self, name: str, role: str, path: str | None, *, share: float = 0.0, by: str, now: float) -> int:
@@ -207,6 +213,11 @@ class Store:
         models.check(name, role, path, share)
         place = None if path is None else {"path": path, "since": checks.time("now", now), "share": float(share)}
         return self._database.write(lambda connection: models.put(connection, name, role, place, by, now))
+
+
+def _check(name: str, ids: Iterable[str]) -> None:
+    for each in ids:
+        checks.identifier(name, each)
 
 
 def _salt(connection: Connection) -> bytes:

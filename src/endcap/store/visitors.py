@@ -42,6 +42,11 @@ def check(visitor: Visitor) -> None:
     """Raises InputError where a visitor has no id, or one that cannot be."""
     if visitor.user_id is None and visitor.session_id is None:
         raise InputError("found neither user_id nor session_id; expected one of them, or both")
+    check_ids(visitor)
+
+
+def check_ids(visitor: Visitor) -> None:
+    """Raises InputError where an id cannot be; having none is no mistake in who asks."""
     if visitor.user_id is not None:
         checks.identifier("user_id", visitor.user_id)
     if visitor.session_id is not None:
