@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from endcap.data.errors import InputError
 from endcap.engine.requests import Answer, Ask, Reason, Recommended
+from endcap.engine.rules import dump_rule, parse_rule
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event
 
@@ -129,6 +130,10 @@ class FakeEngine:
             self.rows.pop(item_id, None)
         self.revision += 1
         return self.revision
+
+    def put_rule(self, rule_id: str, body: Mapping[str, Any], *, by: str) -> int:
+        assert self.store is not None
+        return self.store.put_rule(rule_id, dump_rule(parse_rule(body)), by=by, now=time.time())
 
     def refresh(self) -> None:
         pass

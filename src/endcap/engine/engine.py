@@ -21,7 +21,7 @@ from endcap.engine.arriving import check_photo, checked, describe
 from endcap.engine.filters import parse
 from endcap.engine.past import Past
 from endcap.engine.requests import Answer, Ask, Recommended, Slot
-from endcap.engine.rules import Policy, Rule, compile_rules, parse_rule
+from endcap.engine.rules import Policy, Rule, check_rule, compile_rules, dump_rule, parse_rule
 from endcap.engine.shadow import Shadow
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
@@ -191,6 +191,13 @@ class Engine:
             self._load_models()
         elif reload:
             threading.Thread(target=self._load_models, name="endcap-models", daemon=True).start()
+
+    def put_rule(self, rule_id: str, body: Mapping[str, Any], *, by: str) -> int:
+        """Publishes a rule; gives the revision. Raises InputError where it cannot be followed with this catalogue."""
+        store, rule = self._kept(), parse_rule(body)
+        self.refresh()
+        check_rule(rule, self.live.shelf.whole)
+        return store.put_rule(rule_id, dump_rule(rule), by=by, now=time.time())
 
     def promote(self, path: Path, *, by: str) -> None:
         """Makes an artifact live, for all replicas; raises InputError where it is none. The one before is kept."""

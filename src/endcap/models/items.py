@@ -22,7 +22,7 @@ class ItemsConfig:
 
     content: bool = True  # whether content and attributes are part of it; false: the item's number alone
     id_dropout: Chance = 0.2  # of the items lose their own vector at each step, so that content learns to stand alone
-    taste: NotNegative = 10.0  # what likeness to the content of the history counts at the start; 0: it is not there
+    taste: NotNegative = 1.0  # what likeness to the content of the history counts at the start; 0: it is not there
     scale: Positive = 20.0  # what the network's own cosine counts at the start
     attribute_loss: NotNegative = 0.0  # weight of predicting the next item's attributes beside the item
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from endcap.data.errors import InputError
-from endcap.engine.rules import RULE, dump_rule, parse_rule
+from endcap.engine.rules import RULE
 from endcap.serve import bodies
 from endcap.serve.answers import (
     ForgottenAnswer,
@@ -158,8 +158,7 @@ def put_rule(
     rule_id: PathId, body: Annotated[dict[str, Any], Depends(body_of(bodies.OBJECT))], here: Here, by: By
 ) -> Response:
     """Publishes a rule; docs/rules.md has every sort. The next answer follows it."""
-    rule = dump_rule(parse_rule(body))
-    return reply({"revision": here.store.put_rule(rule_id, rule, by=by.name, now=time.time())})
+    return reply({"revision": here.engine.put_rule(rule_id, body, by=by.name)})
 
 
 @router.delete("/v1/rules/{rule_id:path}", responses=says(RevisionAnswer), tags=["rules"])

@@ -24,9 +24,6 @@ class Store(Protocol):
     def rules(self) -> list[tuple[str, dict[str, Any]]]:
         """Ids and bodies."""
 
-    def put_rule(self, rule_id: str, body: Mapping[str, Any], *, by: str, now: float) -> int:
-        """Gives the revision."""
-
     def delete_rule(self, rule_id: str, *, by: str, now: float) -> int:
         """Gives the revision."""
 
@@ -56,6 +53,9 @@ class Engine(Protocol):
 
     def delete_items(self, item_ids: Sequence[str]) -> int:
         """Gives the revision."""
+
+    def put_rule(self, rule_id: str, body: Mapping[str, Any], *, by: str) -> int:
+        """Gives the revision; raises InputError where the rule cannot be followed."""
 
     def refresh(self) -> None:
         """Takes over what is newer in the store."""
