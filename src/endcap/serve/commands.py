@@ -42,6 +42,9 @@ def serve(
         Path | None,
         typer.Option("--api-key-file", metavar="FILE.toml", help="Who may do what; without it only this machine may."),
     ] = None,
+    explore: Annotated[
+        int, typer.Option(min=0, max=20, metavar="PLACES", help="Last places of a list that are left to chance.")
+    ] = DEFAULTS.explore,
     rate: Annotated[str, typer.Option(help="Of a visitor with a public key, in each worker.")] = DEFAULTS.rate,
     address_rate: Annotated[
         str, typer.Option("--address-rate", help="Of an address with a public key.")
@@ -66,6 +69,7 @@ def serve(
             port=port,
             workers=workers,
             keys=api_key_file,
+            explore=explore,
             rate=rate,
             address_rate=address_rate,
             timeout=timeout,

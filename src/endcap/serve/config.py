@@ -14,6 +14,7 @@ class ServeConfig:
     port: int = 8000
     workers: int = 1
     keys: Path | None = None  # None: everything is allowed, to this machine alone
+    explore: int = 0  # of the last places of a list that are left to chance, and written down (docs/experiments.md)
     rate: str = "240/minute"  # of a visitor with a public key
     address_rate: str = "2400/minute"  # of an address with a public key; a school or an office may share one
     body: int = 1_000_000  # bytes of a request, at most

@@ -23,7 +23,8 @@ from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from endcap.data.errors import InputError
-from endcap.engine.engine import Engine
+from endcap.engine.answering import Exploring
+from endcap.engine.engine import Engine, EngineConfig
 from endcap.serve.access import is_loopback
 from endcap.serve.app import create_app
 from endcap.serve.config import ServeConfig
@@ -49,7 +50,7 @@ def serve(config: ServeConfig) -> None:
         host, port = listening.getsockname()[:2]
         where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         if config.workers == 1:
-            app = create_app(Engine.open(config.out, config.db), config)
+            app = create_app(_engine(config), config)
             settings = _uvicorn(app, config)
             log.info("%s serves %s; see %s/docs", config.out, where, where)
             with suppress(KeyboardInterrupt):  # Ctrl-C, which uvicorn hands on once it has ended
@@ -66,7 +67,7 @@ def worker() -> FastAPI:
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     torch.set_num_threads(max(1, torch.get_num_threads() // config.workers))  # else they stand in each other's way
     try:
-        return create_app(Engine.open(config.out, config.db), config)
+        return create_app(_engine(config), config)
     except InputError as error:
         log.error("%s", error)
         sys.exit(STARTUP_FAILURE)  # the supervisor ends: the next worker would fare no better
@@ -74,6 +75,10 @@ def worker() -> FastAPI:
         log.error("the database is away: %s", error)
         time.sleep(1)
         sys.exit(1)  # the supervisor starts another
+
+
+def _engine(config: ServeConfig) -> Engine:
+    return Engine.open(config.out, config.db, config=EngineConfig(exploring=Exploring(places=config.explore)))
 
 
 def _end_with_parent(parent: int) -> None:
