@@ -56,7 +56,7 @@ def test_an_index_finds_nearly_all_that_a_product_finds(indexed: Indexed, produc
     shares = [len(np.intersect1d(a.items, b.items)) / 10 for a, b in zip(near, true, strict=True)]
     assert np.mean(shares) > 0.95
     assert indexed.recall > 0.98
-    assert indexed.probes < indexed.index.nlist / 2  # otherwise it saves nothing
+    assert indexed.candidates < N / 5  # otherwise it saves nothing
     for a, b in zip(near, true, strict=True):
         same = dict(zip(b.items.tolist(), b.scores.tolist(), strict=True))
         assert all(
