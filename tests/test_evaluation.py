@@ -121,7 +121,8 @@ def test_measure_by_hand():
         asked=None,
         user_ids=("a", "b"),
     )
-    found, evaluation = measure(model, queries, log([1, 2, 3, 3], 3), categories=("", "x", "y", ""))
+    vectors = np.array([[0, 0], [1, 0], [2, 0], [0, 5]], np.float32)  # 1 and 2 point one way, 3 to the side
+    found, evaluation = measure(model, queries, log([1, 2, 3, 3], 3), categories=("", "x", "y", ""), vectors=vectors)
     assert evaluation.shown.items.tolist() == [[2, 1, 0], [3, 2, 0]]
     assert evaluation.ranks.tolist() == [2, np.inf]
     assert found == pytest.approx(
@@ -132,6 +133,7 @@ def test_measure_by_hand():
             "coverage@10": 1.0,
             "novelty@10": (2 + 1.5) / 2,
             "diversity@10": 1.0,  # the second list's items have no two categories
+            "spread@10": (0 + 1) / 2,  # 2 1 are alike, 3 2 are not
             "popularity_bias@10": (1 + 1.5) / (2 + 1) - 1,
             "calibration@10": -np.log(0.01),  # history x, list y alone; item 3 has no category
             "gini@10": 1 / 6,  # 1 2 1 lists: (-2 * 1 + 2 * 2) / (3 * 4)
@@ -140,7 +142,7 @@ def test_measure_by_hand():
         nan_ok=True,
     )  # fmt: skip
     bare, _ = measure(model, queries, log([1, 2, 3, 3], 3))
-    assert np.isnan([bare["diversity@10"], bare["calibration@10"]]).all()
+    assert np.isnan([bare["diversity@10"], bare["calibration@10"], bare["spread@10"]]).all()
 
 
 def test_slices_by_hand():

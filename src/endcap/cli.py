@@ -374,7 +374,10 @@ def evaluate(
             )
         step("ranking")
         repeat = bool(artifact.facts["repeat"])
-        metrics, _ = measure(artifact.model, queries, log, categories=artifact.catalog.categories, repeat=repeat)
+        told = artifact.described
+        vectors = None if told is None else told.products.of(artifact.vocabulary.ids).code.vectors
+        categories = artifact.catalog.categories
+        metrics, _ = measure(artifact.model, queries, log, categories=categories, vectors=vectors, repeat=repeat)
     about = {"model": artifact.config.model.name, "data": data.events, "questions": len(queries), "masked": not repeat}
     if events is not None and not artifact.facts.get("cuts"):
         about["note"] = "the model has no time cut: it may have been trained on some of these events"

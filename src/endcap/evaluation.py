@@ -1,11 +1,13 @@
 """Evaluation by full ranking: every item is a candidate, ranks are counted, nothing is sampled."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from endcap import metrics
 from endcap.data.interactions import Interactions
@@ -116,12 +118,14 @@ def measure(
     train: Interactions,
     *,
     categories: Sequence[str] | None = None,
+    vectors: NDArray[np.float32] | None = None,
     repeat: bool = False,
 ) -> tuple[dict[str, float], Evaluation]:
     """All metrics of one model by name, and the evaluation they come from.
 
-    Popularity is counted in `train`. categories: (items + 1,) as the Catalog has them; without any, what needs them
-    is NaN. `missed_never_in_training` is the share of answers that no model could have shown.
+    Popularity is counted in `train`. categories: (items + 1,) as the Catalog has them, vectors: (items + 1, dim) what
+    products are like; without them, what needs them is NaN. `missed_never_in_training` is the share of answers that no
+    model could have shown.
     """
     evaluation = evaluate(model, queries, repeat=repeat, shown=LISTED)
     assert evaluation.shown is not None
@@ -131,6 +135,7 @@ def measure(
         f"coverage@{LISTED}": metrics.coverage(shown, train.n_items),
         f"novelty@{LISTED}": _nanmean(metrics.novelty(shown, counts)),
         f"diversity@{LISTED}": _nanmean(metrics.diversity(shown, codes)),
+        f"spread@{LISTED}": math.nan if vectors is None else _nanmean(metrics.spread(shown, vectors)),
         f"popularity_bias@{LISTED}": metrics.popularity_bias(shown, queries.histories, counts),
         f"calibration@{LISTED}": _nanmean(metrics.calibration(shown, queries.histories, codes)),
         f"gini@{LISTED}": metrics.gini(metrics.exposure(shown, train.n_items)),

@@ -113,7 +113,7 @@ def run(
     )  # fmt: skip
     chosen = replace(config, model=fitted.config)
     evaluations, results = {}, []
-    result, evaluations["strict"] = _result(chosen, dataset, parts, fitted, catalog, "strict", task)
+    result, evaluations["strict"] = _result(chosen, dataset, parts, fitted, catalog, products, "strict", task)
     results.append(result)
     if refit:
         # Chosen on validation, then trained as long on training and validation together.
@@ -124,7 +124,7 @@ def run(
         again = fit(fitted.config, parts.train, None, epochs, task, content=content, start=start)
         keep_newness(fitted.model, again.model)
         fitted = replace(again, best_epoch=fitted.best_epoch)
-        result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, "refit", task)
+        result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, products, "refit", task)
         results.append(replace(result, valid=results[0].valid))  # it was chosen by the strict one's validation
     facts = {
         "repeat": repeat,
@@ -180,13 +180,15 @@ def _result(
     parts: Split,
     fitted: Fitted,
     catalog: Catalog,
+    products: Products | None,
     protocol: Literal["strict", "refit"],
     task: Task,
 ) -> tuple[Result, Evaluation]:
     train = parts.train
 
     def look(queries: Queries, repeat: bool) -> tuple[dict[str, float], Evaluation]:  # noqa: FBT001
-        return measure(fitted.model, queries, train, categories=catalog.categories, repeat=repeat)
+        vectors = None if products is None else products.code.vectors
+        return measure(fitted.model, queries, train, categories=catalog.categories, vectors=vectors, repeat=repeat)
 
     started = time.perf_counter()
     metrics, evaluation = look(parts.test, task.repeat)

@@ -5,6 +5,7 @@ Ranks start at 1; a missed answer has rank infinity. `offsets` groups the ranks 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from endcap.data.interactions import Histories
 from endcap.data.vocabulary import Floats, Ints
@@ -81,6 +82,25 @@ def diversity(shown: Ints, categories: Ints) -> Floats:
     return _mean(listed[:, first] != listed[:, second], (listed[:, first] > 0) & (listed[:, second] > 0))
 
 
+def spread(items: Ints, vectors: NDArray[np.float32]) -> Floats:
+    """(batch,) the mean of 1 − cosine over all pairs of a list: 0 are copies, 1 have nothing in common.
+
+    items: (batch, k), 0 where a list is shorter; vectors: (items + 1, dim) of any length. NaN below two items.
+    """
+    return np.concatenate([_spread(items[start : start + CHUNK], vectors) for start in range(0, len(items), CHUNK)]
+                          or [np.zeros(0)])  # fmt: skip
+
+
+def _spread(items: Ints, vectors: NDArray[np.float32]) -> Floats:
+    unit = vectors[items].astype(np.float64)  # (chunk, k, dim)
+    unit /= np.maximum(np.linalg.norm(unit, axis=-1, keepdims=True), TINY)
+    unit *= (items > 0)[..., None]
+    n = (items > 0).sum(axis=1)
+    # The squared length of a sum has every pair twice, and each vector with itself once.
+    pairs = (unit.sum(axis=1) ** 2).sum(axis=1) - (unit**2).sum(axis=(1, 2))
+    return np.where(n > 1, 1 - pairs / np.maximum(n * (n - 1), 1), np.nan)
+
+
 def popularity_bias(shown: Ints, histories: Histories, counts: Ints) -> float:
     """How much more popular the items shown are than those in the same users' histories: 0 alike, 1 twice as popular.
 
@@ -127,3 +147,8 @@ def _mean(values: np.ndarray, where: np.ndarray) -> Floats:
     """(rows,) the mean of the values that count; NaN where none does."""
     n = where.sum(axis=1)
     return np.where(where, values, 0.0).sum(axis=1) / np.where(n > 0, n, np.nan)
+
+
+CHUNK = 4096
+"""Lists whose vectors are compared at a time: with 20 items of 64 numbers 42 MB."""
+TINY = 1e-12

@@ -23,6 +23,7 @@ _LABELS = {
     "coverage": "coverage",
     "novelty": "novelty, bits",
     "diversity": "diversity",
+    "spread": "unlikeness in a list",
     "popularity_bias": "popularity bias",
     "calibration": "calibration, KL",
     "gini": "Gini of exposure",

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from endcap.engine.diversity import diversify, spread
+from endcap.engine.diversity import diversify
 from endcap.engine.rules import Policy, arrange
+from endcap.metrics import spread
 
 # Three like each other, two like each other, one alone.
 VECTORS = np.array([[1, 0, 0], [1, 0.1, 0], [1, 0, 0.1], [0, 1, 0], [0, 1, 0.1], [0, 0, 1]], np.float32)

@@ -1,4 +1,4 @@
-"""Lists of unlike products: maximal marginal relevance (Carbonell and Goldstein 1998), and how unlike a list is.
+"""Lists of unlike products: maximal marginal relevance (Carbonell and Goldstein 1998).
 
 It comes between scores and rules: candidates, best first, are put into a new order here, and `rules.arrange` takes the
 places from that order, so that pins stand where they were put and at_most holds. A rule may drop some, so ask for an
@@ -44,23 +44,6 @@ def diversify(scores: Floats | Floats32, vectors: Floats32, *, strength: float, 
     return chosen
 
 
-def spread(items: Ints, vectors: Floats32) -> Floats:
-    """(batch,) the mean of 1 − cosine over all pairs of a list: 0 are copies, 1 have nothing in common.
-
-    items: (batch, k), 0 where a list is shorter; vectors: (items + 1, dim). NaN for lists of fewer than two.
-    """
-    return np.concatenate([_spread(items[start : start + CHUNK], vectors) for start in range(0, len(items), CHUNK)]
-                          or [np.zeros(0)])  # fmt: skip
-
-
-def _spread(items: Ints, vectors: Floats32) -> Floats:
-    unit = _unit(vectors[items]) * (items > 0)[..., None]  # (chunk, k, dim)
-    n = (items > 0).sum(axis=1)
-    # The squared length of a sum has every pair twice, and each vector with itself once.
-    pairs = (unit.sum(axis=1) ** 2).sum(axis=1) - (unit**2).sum(axis=(1, 2))
-    return np.where(n > 1, 1 - pairs / np.maximum(n * (n - 1), 1), np.nan)
-
-
 def _standardised(scores: Floats | Floats32) -> Floats:
     centred = np.asarray(scores, np.float64) - np.mean(scores, dtype=np.float64)
     deviation = centred.std()
@@ -71,7 +54,3 @@ def _unit(vectors: Floats32) -> Floats:
     vectors = np.asarray(vectors, np.float64)
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-
-
-CHUNK = 4096
-"""Lists measured at a time: with 20 items of 64 numbers 42 MB."""
