@@ -19,6 +19,8 @@ from endcap.ranking import CHUNK, scores
 
 BEST = 100
 """Items that each part brings to a question: what none of them puts so high is no candidate for a list."""
+WORTH = 0.005
+"""The share of the metric that a part must bring, since it costs time to train and to answer with."""
 FEWEST = 20
 """Questions below which no part is left out."""
 
@@ -83,7 +85,7 @@ def cross_fitted(pooled: Pool, counted: torch.Tensor, queries: Queries, metric: 
 
 
 def select(pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Queries, metric: str) -> Selection:
-    """Leaves out one part after the other as long as the lists get no worse; see the module.
+    """Leaves out one part after the other as long as the lists get hardly worse; see the module.
 
     counted: (parts,) which parts are no networks; names: of the parts, for the note.
     """
@@ -101,7 +103,7 @@ def select(pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Q
         fewer = [tuple(part for part in kept if part != out) for out in kept]
         tried = [value(parts) for parts in fewer]
         best = int(np.argmax([each.mean() for each in tried]))
-        if tried[best].mean() < values.mean():
+        if tried[best].mean() < (1 - WORTH) * values.mean():
             break
         kept, values = fewer[best], tried[best]
     chosen = pooled.of(kept)
@@ -134,7 +136,7 @@ def _said(
     )
     lines = [f"weights {weights}; {said}"]
     if out := [name for part, name in enumerate(names) if part not in kept]:
-        lines.append(f"{', '.join(out)} brought nothing and {'is' if len(out) == 1 else 'are'} left out")
+        lines.append(f"{', '.join(out)} left out as bringing too little")
     if counts is not None:
         low, high = interval(resampled((values - counts)[:, None])[:, 0])
         gain = f"{values.mean() - counts.mean():+.4f} (95 % interval {low:+.4f} to {high:+.4f})".replace("-", "−")
