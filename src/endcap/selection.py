@@ -106,10 +106,13 @@ def select(pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Q
         if tried[best].mean() < (1 - WORTH) * values.mean():
             break
         kept, values = fewer[best], tried[best]
-    chosen = pooled.of(kept)
-    weighed = blend(chosen, levels(chosen, counted[list(kept)]), epsilons[list(kept)])
     raw = Blend(torch.ones(1), torch.zeros(1), torch.ones(1))
     alone = [judged(pooled.of([part]), raw, queries, metric) for part in every]
+    best = max(every, key=lambda part: alone[part].mean())
+    if alone[best].mean() > values.mean():  # likelihood is not the metric: never worse than the best part
+        kept, values = (best,), alone[best]
+    own = list(kept)
+    weighed = blend(pooled.of(own), levels(pooled.of(own), counted[own]), epsilons[own])
     counts = [part for part in every if counted[part]]
     note = _said(
         names, kept, weighed, metric, values, alone, value(counts) if counts and len(counts) < len(every) else None

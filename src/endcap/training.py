@@ -184,6 +184,12 @@ def _fit_hybrid(
     )
 
 
+def most_epochs(config: ModelConfig, training: TrainConfig) -> int:
+    """How many epochs a fit may take: of all networks of a hybrid together; 1 for what is counted."""
+    parts = config.parts if isinstance(config, HybridConfig) else (config,)
+    return max(1, training.epochs * sum(not counting(part) for part in parts))
+
+
 SEEDS = 1_000
 """What lies between the seeds of two parts, so that no two networks begin alike."""
 
