@@ -113,11 +113,9 @@ def select(pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Q
         kept, values = (best,), alone[best]
     own = list(kept)
     weighed = blend(pooled.of(own), levels(pooled.of(own), counted[own]), epsilons[own])
-    counts = [part for part in every if counted[part]]
-    note = _said(
-        names, kept, weighed, metric, values, alone, value(counts) if counts and len(counts) < len(every) else None
-    )
-    return Selection(kept, weighed, note)
+    enough = bool(counted[own].all() and not counted.all())
+    of_counts = value([part for part in every if counted[part]]) if counted.any() and not counted[own].all() else None
+    return Selection(kept, weighed, _said(names, kept, weighed, metric, values, alone, of_counts, enough=enough))
 
 
 def _said(
@@ -128,8 +126,13 @@ def _said(
     values: Floats,
     alone: Sequence[Floats],
     counts: Floats | None,
+    *,
+    enough: bool,
 ) -> str:
-    """values, counts: (questions,) of the parts that are kept, and of all that count; alone: of each part."""
+    """values: (questions,) of the parts that are kept; alone: of each; counts: of all that count, where networks are kept.
+
+    enough: networks were tried and none is kept.
+    """
     best = max(range(len(names)), key=lambda part: alone[part].mean())
     weights = ", ".join(
         f"{names[part]} {weight:.2f}" for part, weight in zip(kept, weighed.weights.tolist(), strict=True)
@@ -140,7 +143,9 @@ def _said(
     lines = [f"weights {weights}; {said}"]
     if out := [name for part, name in enumerate(names) if part not in kept]:
         lines.append(f"{', '.join(out)} left out as bringing too little")
-    if counts is not None:
+    if counts is None:
+        lines += ["counts alone are enough"] * enough
+    else:
         low, high = interval(resampled((values - counts)[:, None])[:, 0])
         gain = f"{values.mean() - counts.mean():+.4f} (95 % interval {low:+.4f} to {high:+.4f})".replace("-", "−")
         lines.append(f"networks add {gain} to counts" + (": counts alone are enough" if not low > 0 else ""))

@@ -144,7 +144,8 @@ def _fit_hybrid(
 ) -> Fitted:
     """Fits each part as it would be alone; validation then says which are kept and how much each counts.
 
-    Without `valid` the parts are as `config` says, and the weights are yet to be taken (see keep_chosen).
+    Without `valid` the parts are as `config` says, and the weights are yet to be taken (see keep_chosen). Its networks
+    begin from nothing.
     """
     started = time.perf_counter()
     places = list(range(len(config.parts)))
@@ -161,7 +162,7 @@ def _fit_hybrid(
         part = config.parts[place]
         own = replace(
             training,
-            epochs=config.epochs[place] if config.epochs and not counting(part) else training.epochs,
+            epochs=(config.epochs[place] if config.epochs else 0) or training.epochs,
             seed=training.seed + SEEDS * place,
         )
         folder = None if checkpoint is None else checkpoint / f"{place}-{part.name}"

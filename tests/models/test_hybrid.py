@@ -126,6 +126,14 @@ def test_the_note_says_when_counts_are_enough(fitted: Fitted) -> None:
     assert "counts alone are enough" in fitted.model.note
 
 
+def test_without_a_network_that_is_worth_it_counts_are_enough() -> None:
+    _, pooled, queries = questions(200)
+    pooled.scores[:, :, 0].exp_()
+    found = select(pooled, torch.tensor([True, False]), ["wise", "noise"], queries, "ndcg@10")
+    assert found.kept == (0,)
+    assert found.note.endswith("counts alone are enough")
+
+
 def test_the_refit_keeps_parts_epochs_and_weights() -> None:
     parts = circle()
     first = fit(hybrid(*PARTS, {"name": "gru", "dim": 8, "hidden": 8}), parts.train, None, QUICK, Task())
