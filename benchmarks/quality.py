@@ -1,7 +1,8 @@
 """Quality on Amazon Beauty and Toys: leave-one-out, strict, full ranking, seen items masked, next to published figures.
 
 `python benchmarks/quality.py --seeds 3` runs `endcap compare` (resumable) and prints a Markdown table; the results are
-in benchmarks/out/quality-SET/. Published figures: see the sources named in docs/results.md.
+in benchmarks/out/quality-SET/. `--models hybrid` runs the hybrid as it comes; by default it is beauty-hybrid.toml.
+Published figures: see the sources named in docs/results.md.
 """
 
 import argparse
@@ -15,7 +16,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("ENDCAP_DATA", HERE.parents[1] / "shared" / "data")) / "amazon_s3rec"
 SETS = {"Beauty": "Beauty.txt.gz", "Toys": "Toys_and_Games.txt.gz"}
-TRANSFORMER = HERE.parent / "src" / "endcap" / "configs" / "beauty-transformer.toml"
+CONFIGS = HERE.parent / "src" / "endcap" / "configs"
+TRANSFORMER, HYBRID = CONFIGS / "beauty-transformer.toml", CONFIGS / "beauty-hybrid.toml"
 METRICS = ("hr@5", "ndcg@5", "hr@10", "ndcg@10")
 
 # HR@5, NDCG@5, HR@10, NDCG@10 as printed by their authors; NaN where not.
@@ -34,14 +36,18 @@ PUBLISHED = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", choices=list(SETS), default="Beauty")
-    parser.add_argument("--models", default=f"popular,transitions,ease,gru,{TRANSFORMER}")
+    parser.add_argument("--models", default=f"popular,transitions,ease,gru,{TRANSFORMER},{HYBRID}")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--refit", action="store_true")
+    parser.add_argument("--attributes", action="store_true", help="also tell the networks the items' attributes")
     given = parser.parse_args()
-    out = HERE / "out" / f"quality-{given.set.lower()}"
+    out = HERE / "out" / f"quality-{given.set.lower()}{'-attributes' if given.attributes else ''}"
     command = [sys.executable, "-m", "endcap.cli", "compare", str(DATA / SETS[given.set]), "--split", "leave-one-out"]
     command += ["--models", given.models, "--seeds", str(given.seeds), "--processes", str(given.processes)]
+    if given.attributes:
+        items = DATA / SETS[given.set].replace(".txt.gz", "_item2attributes.json.gz")
+        command += ["--items", str(items), "--use", "tabular", "--set", "features.tabular.id_order=false"]
     subprocess.run([*command, *(["--refit"] if given.refit else []), "--out", str(out)], check=True)
     print(table(json.loads((out / "results.json").read_text()), PUBLISHED[given.set]))
 

@@ -140,6 +140,8 @@ def _default(field: "Field[Any]") -> str:
     value = field.default if field.default_factory is MISSING else field.default_factory()
     if value is None:
         return "none"
+    if isinstance(value, tuple) and value and all(is_dataclass(each) for each in value):
+        return ", ".join(each.name for each in value)
     return "see below" if is_dataclass(value) else f"`{_toml(value)}`"
 
 

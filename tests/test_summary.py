@@ -239,3 +239,9 @@ def test_full_disk_leaves_the_old_results_whole(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert load(path) == [PLAIN]
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_verdict_says_what_validation_said_of_the_parts() -> None:
+    values = {("hybrid", 0): {name: np.ones(10) for name in ("ndcg@10", "hr@10")}}
+    said = summarise([replace(PLAIN, model="hybrid", valid=0.1, note="counts alone are enough")], values).verdict
+    assert "Hybrid: counts alone are enough." in said

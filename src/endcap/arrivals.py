@@ -9,6 +9,7 @@ from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.photos.album import Album
 from endcap.models import Network
+from endcap.models.hybrid import Hybrid
 
 
 def with_arrivals(artifact: Artifact, new: Catalog, photos: Album | None) -> Artifact:
@@ -16,7 +17,7 @@ def with_arrivals(artifact: Artifact, new: Catalog, photos: Album | None) -> Art
 
     Raises InputError where its model knows products by their number alone.
     """
-    if artifact.described is None or not isinstance(artifact.model, Network):
+    if artifact.described is None or not isinstance(artifact.model, Network | Hybrid):
         raise InputError(
             f"the model {artifact.config.model.name} knows products by their number alone, so new ones cannot be "
             "recommended; train a network with --use tabular,text"

@@ -43,11 +43,11 @@ from endcap.describe import candidates, describe
 from endcap.evaluation import measure
 from endcap.examples import examples, history_of, top_items
 from endcap.experiment import run
-from endcap.models import counting
 from endcap.report import render
 from endcap.results import plain
 from endcap.serve import commands
 from endcap.store.errors import Unavailable
+from endcap.training import most_epochs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -310,7 +310,7 @@ def train(
         raise InputError(f"{checkpoint} is of another config or other data; train without --resume to start again")
     checkpoint.mkdir(parents=True, exist_ok=True)
     artifacts.write(mark, key)
-    with screen.epochs(1 if counting(settings.model) else settings.train.epochs) as on_epoch:
+    with screen.epochs(most_epochs(settings.model, settings.train)) as on_epoch:
         outcome = run(settings, dataset, described, checkpoint=checkpoint, on_epoch=on_epoch)
     artifacts.save(outcome.artifact, out)
     shutil.rmtree(checkpoint, ignore_errors=True)

@@ -31,6 +31,7 @@ from endcap.experiment import Job, policy
 from endcap.models import counting
 from endcap.results import Result, load, save
 from endcap.summary import Summary, summarise
+from endcap.training import most_epochs
 
 Values = dict[tuple[str, int], dict[str, np.ndarray]]
 """(model, seed) -> metric -> (queries,) values on the same test questions."""
@@ -178,7 +179,7 @@ def _name(config: Config) -> str:
 
 
 def _epochs(config: Config) -> int:
-    return 1 if counting(config.model) else config.train.epochs
+    return most_epochs(config.model, config.train)
 
 
 def _run(

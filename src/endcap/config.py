@@ -97,7 +97,7 @@ def without_none(value: Any) -> Any:
     """TOML has no null: a key that is not there means the default."""
     if isinstance(value, dict):
         return {key: without_none(each) for key, each in value.items() if each is not None}
-    return list(value) if isinstance(value, tuple) else value
+    return [without_none(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def override(document: dict[str, Any], settings: Sequence[str]) -> None:

@@ -37,9 +37,10 @@ from endcap.evaluation import Evaluation, evaluate, measure, slices
 from endcap.features.base import Content
 from endcap.features.products import Products
 from endcap.models import ClosedForm, Traits
+from endcap.models.hybrid import Hybrid, HybridConfig
 from endcap.models.warm import Start
 from endcap.results import Result, save
-from endcap.training import Epoch, Fitted, Task, fit, keep_newness
+from endcap.training import Epoch, Fitted, Task, fit, keep_chosen
 
 REPEATS_FROM = 0.05
 """`repeats = "auto"` shows seen items where at least this share of events repeats an item."""
@@ -122,7 +123,7 @@ def run(
         epochs = replace(config.train, epochs=max(1, fitted.best_epoch), patience=0)
         products, content = told(described, catalog)
         again = fit(fitted.config, parts.train, None, epochs, task, content=content, start=start)
-        keep_newness(fitted.model, again.model)
+        keep_chosen(fitted.model, again.model)
         fitted = replace(again, best_epoch=fitted.best_epoch)
         result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, products, "refit", task)
         results.append(replace(result, valid=results[0].valid))  # it was chosen by the strict one's validation
@@ -217,7 +218,7 @@ def _result(
             history=[asdict(epoch) for epoch in fitted.epochs],
             slices=slices(evaluation, parts.test, train),
             note=getattr(fitted.model, "note", ""),
-            chosen=_chosen(fitted) if isinstance(fitted.model, ClosedForm) else {"epoch": fitted.best_epoch},
+            chosen=_chosen(fitted),
             valid=float(chosen_by.mean()) if len(chosen_by) else math.nan,
         ),
         evaluation,
@@ -225,8 +226,13 @@ def _result(
 
 
 def _chosen(fitted: Fitted) -> dict[str, Any]:
-    assert isinstance(fitted.model, ClosedForm)
-    return {name: getattr(fitted.config, name) for name in fitted.model.grid}
+    if isinstance(fitted.model, Hybrid) and isinstance(fitted.config, HybridConfig):
+        return {
+            part.name: weight for part, weight in zip(fitted.config.parts, fitted.model.weights.tolist(), strict=True)
+        }
+    if isinstance(fitted.model, ClosedForm):
+        return {name: getattr(fitted.config, name) for name in fitted.model.grid}
+    return {"epoch": fitted.best_epoch}
 
 
 def main() -> None:

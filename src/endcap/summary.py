@@ -223,6 +223,7 @@ def _verdict(
     return [
         *_choice(chosen, standings, cheaper),
         *_surprises(chosen, standings),
+        *[f"{_name(chosen)}: {run.note}." for run in own[chosen.model][:1] if run.note],
         *_about_data(chosen, own[chosen.model][0], questions),
         *_about_runs(standings, own),
     ]

@@ -23,7 +23,7 @@ from endcap.experiment import Outcome, told
 from endcap.live_log import LiveLog, asked_of, cuts
 from endcap.models import Network, Traits
 from endcap.models.warm import Start
-from endcap.training import Task, fit, keep_newness
+from endcap.training import Task, fit, keep_chosen
 
 METRICS = ("ndcg@10", "hr@10")
 """The first one decides."""
@@ -118,7 +118,7 @@ def last_fit(trial: Trial, version: Version, outcome: Outcome, start: Start | No
     training = replace(config.train, epochs=epochs(outcome), patience=0)
     task = Task(config.data.goal, config.data.min_rating, bool(tried.facts["repeat"]))
     model = fit(config.model, parts.train, None, training, task, content=content, start=start).model
-    keep_newness(tried.model, model)
+    keep_chosen(tried.model, model)
     if isinstance(model, Network) and not all(bool(each.isfinite().all()) for each in model.parameters()):
         raise InputError("training on everything ended in numbers that are none; lower [train] learning_rate")
     last = math.nextafter(float(pc.max(every["time"]).as_py()), math.inf)

@@ -114,6 +114,22 @@ def test_a_new_product_is_in_the_next_answer_by_what_it_is(engine: Engine) -> No
     assert "fresh" not in ids(listed(engine, Ask(history=walked("i9", "i10"), k=100)))
 
 
+def test_a_hybrid_is_served_and_scores_new_products_too(tmp_path: Path) -> None:
+    place = trained("hybrid", tmp_path / "hybrid", use=("tabular", "text"), epochs=10)
+    engine = Engine.open(place, f"sqlite:///{tmp_path / 'shop.db'}")
+    artifact = artifacts.load(place)
+    history, _ = history_of(["i3", "i4"], artifact)
+    assert ids(listed(engine, Ask(history=walked("i3", "i4")))) == [
+        line.id for line in top_items(artifact, history, 10)
+    ]
+    engine.put_items([{"item_id": "fresh", "title": "blue thing ccc", "colour": "blue", "price": 30.0}])
+    answer = listed(engine, Ask(history=walked("i9", "i10"), k=N, explain=True))
+    assert "fresh" in ids(answer)
+    assert answer.items[0].reason is not None
+    assert answer.items[0].reason.events
+    engine.close()
+
+
 def test_price_and_stock_count_at_once(engine: Engine) -> None:
     asked = Ask(history=walked("i3"), filter="price < 5", k=100)
     assert ids(listed(engine, asked)) == []

@@ -17,7 +17,7 @@ from endcap.models.content import ItemContent
 from endcap.models.items import ItemTable
 from endcap.models.sequence import SequenceNetwork
 from endcap.models.taste import Taste
-from endcap.training import Fitted, Task, TrainConfig, fit, keep_newness
+from endcap.training import Fitted, Task, TrainConfig, fit, keep_chosen
 from tests.worlds import circle_table
 
 NETWORKS = ("rnn", "lstm", "gru", "transformer")
@@ -140,7 +140,7 @@ def test_the_refit_keeps_what_validation_said_of_new_items(fitted: Fitted, parts
     assert isinstance(again.model, SequenceNetwork)
     assert isinstance(fitted.model, SequenceNetwork)
     assert again.model.items.newness == 0
-    keep_newness(fitted.model, again.model)
+    keep_chosen(fitted.model, again.model)
     assert again.model.items.newness == fitted.model.items.newness != 0
 
 

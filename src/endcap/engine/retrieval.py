@@ -91,7 +91,7 @@ def retriever(model: Recommender, *, kind: int = 1, exact_up_to: int = EXACT_UP_
 
 @dataclass(frozen=True)
 class Counted:
-    """Every item scored by the model itself; it knows items by their number alone, so new ones have no score."""
+    """Every item scored by the model itself; where it knows items by their number alone, new ones have no score."""
 
     model: Recommender
     late: Late | None = None
@@ -108,7 +108,7 @@ class Counted:
 
     def changed(self, model: Recommender, places: Ints, n_items: int) -> "Counted":
         """See Retriever."""
-        return replace(self, late=Late(n_items, NO_PLACES, torch.empty(0), torch.empty(0)))
+        return replace(self, model=model, late=Late(n_items, NO_PLACES, torch.empty(0), torch.empty(0)))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from endcap.engine.shelf import Shelf
 from endcap.examples import usual_goal
 from endcap.features.products import Products
 from endcap.models import Network
+from endcap.models.hybrid import Hybrid
 from endcap.models.sequence import SequenceNetwork
 from endcap.store.records import ItemChange
 from endcap.store.store import Store
@@ -66,7 +67,9 @@ class Version:
     def knows_content(self) -> bool:
         """Whether its model scores products that it was not trained on."""
         model = self.artifact.model
-        return isinstance(model, SequenceNetwork) and model.items.content is not None
+        parts = model.members if isinstance(model, Hybrid) else [model]
+        networks = [part for part in parts if isinstance(part, SequenceNetwork)]
+        return bool(networks) and all(network.items.content is not None for network in networks)
 
     @cached_property
     def memory(self) -> Memory:
@@ -108,14 +111,13 @@ class Version:
     def blanked(self, items: Ints, batch: Batch) -> tuple[list[str], Floats32]:
         """The columns that encoders read, and (columns, items) the scores of items of which a column is not known.
 
-        batch: one history. Without any column where the model knows items by their number, or photos are read, which
-        are not at hand.
+        batch: one history. Without any column where the model is no network that knows of content, or photos are read,
+        which are not at hand.
         """
-        told = self.artifact.described
-        if told is None or not self.knows_content or "photos" in told.encoders.config.use:
+        told, model = self.artifact.described, self.artifact.model
+        reads = told is not None and "photos" not in told.encoders.config.use
+        if told is None or not reads or not self.knows_content or not isinstance(model, Network):
             return [], np.zeros((0, len(items)), np.float32)
-        model = self.artifact.model
-        assert isinstance(model, Network)
         assert self.products is not None
         ids = [self.shelf.ids[item - 1] for item in items]
         rows = Catalog(self.shelf.whole.table.take(pa.array(items - 1)))
@@ -154,7 +156,7 @@ class Version:
         if not self.knows_content:
             grown = self.retriever.changed(self.artifact.model, NO_PLACES, len(shelf))
             return replace(self, shelf=shelf, retriever=grown, products=products, told=told)
-        assert isinstance(self.artifact.model, Network)
+        assert isinstance(self.artifact.model, Network | Hybrid)
         model = self.artifact.model.extend(products.content)
         places = np.sort(np.array([shelf.index[item_id] for item_id in told], np.int64))
         return replace(

@@ -2,12 +2,16 @@
 
 from endcap.models.base import ClosedForm, Network, Recommender, Traits
 from endcap.models.ease import Ease, EaseConfig
+from endcap.models.hybrid import Hybrid, HybridConfig
+from endcap.models.own import Own, OwnConfig
 from endcap.models.popular import Popular, PopularConfig
 from endcap.models.recurrent import Recurrent, RecurrentConfig
 from endcap.models.transformer import Transformer, TransformerConfig
 from endcap.models.transitions import Transitions, TransitionsConfig
 
-ModelConfig = PopularConfig | TransitionsConfig | EaseConfig | RecurrentConfig | TransformerConfig
+ModelConfig = (
+    PopularConfig | TransitionsConfig | EaseConfig | OwnConfig | RecurrentConfig | TransformerConfig | HybridConfig
+)
 
 __all__ = ["ClosedForm", "ModelConfig", "Network", "Recommender", "Traits", "build", "counting"]
 
@@ -21,12 +25,18 @@ def build(config: ModelConfig, traits: Traits) -> Recommender:
             return Transitions(config, traits)
         case EaseConfig():
             return Ease(config, traits)
+        case OwnConfig():
+            return Own(config, traits)
         case RecurrentConfig():
             return Recurrent(config, traits)
         case TransformerConfig():
             return Transformer(config, traits)
+        case HybridConfig():
+            return Hybrid([build(part, traits) for part in config.parts])
 
 
 def counting(config: ModelConfig) -> bool:
     """Whether the model is counted or solved: nothing random, no epochs."""
-    return isinstance(config, PopularConfig | TransitionsConfig | EaseConfig)
+    if isinstance(config, HybridConfig):
+        return all(counting(part) for part in config.parts)
+    return isinstance(config, PopularConfig | TransitionsConfig | EaseConfig | OwnConfig)

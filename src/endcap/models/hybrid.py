@@ -1,0 +1,133 @@
+"""Counts, linear scores and networks as one model: their log-scores added, with weights from validation.
+
+Counting models and networks make different mistakes; what each says is a logarithmic opinion pool (Genest and Zidek
+1986), with one weight per part (see blending.py). `training.fit` fits each part as it would alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import Discriminator
+from torch import Tensor, nn
+
+from endcap.data.batch import Batch
+from endcap.data.errors import InputError
+from endcap.data.ranges import CountOrNone
+from endcap.features.base import Content
+from endcap.models.base import Network, Recommender
+from endcap.models.blending import EPSILONS, FIRST, Blend, log_scores
+from endcap.models.ease import EaseConfig
+from endcap.models.own import OwnConfig
+from endcap.models.popular import PopularConfig
+from endcap.models.recurrent import RecurrentConfig
+from endcap.models.transformer import TransformerConfig
+from endcap.models.transitions import TransitionsConfig
+
+PartConfig = PopularConfig | TransitionsConfig | EaseConfig | OwnConfig | RecurrentConfig | TransformerConfig
+
+PARTS: tuple[PartConfig, ...] = (
+    PopularConfig(),
+    TransitionsConfig(),
+    EaseConfig(max_items=12_500),  # half a minute
+    OwnConfig(),
+    RecurrentConfig(),
+    TransformerConfig(heads=1),
+)
+
+
+@dataclass(frozen=True)
+class HybridConfig:
+    """Several models as one; validation says how much each counts, and leaves out those that bring nothing."""
+
+    name: Literal["hybrid"] = "hybrid"
+    parts: tuple[Annotated[PartConfig, Discriminator("name")], ...] = PARTS  # [[model.parts]], each a model's section
+    epochs: tuple[CountOrNone, ...] = ()  # of each part, chosen on validation; none: [train] epochs
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ValueError("found no parts; expected at least one")
+        if self.epochs and len(self.epochs) != len(self.parts):
+            raise ValueError(f"found {len(self.epochs)} epochs; expected one for each of {len(self.parts)} parts")
+
+
+class Hybrid(Recommender):
+    """score(j) = sum over the parts of weight * log-score(j)."""
+
+    weights: Tensor  # (parts,)
+    levels: Tensor  # (parts,) a counting part's usual best score; 0 for networks
+    epsilons: Tensor  # (parts,) what a count of nothing is worth
+
+    def __init__(self, parts: Sequence[Recommender]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.history = max(part.history for part in parts)
+        self.note = ""
+        """What validation said of the parts, for a report."""
+        self.register_buffer("weights", torch.full((len(parts),), FIRST))
+        self.register_buffer("levels", self.counted.float())
+        self.register_buffer("epsilons", torch.full((len(parts),), EPSILONS[0]))
+
+    @property
+    def members(self) -> list[Recommender]:
+        """The parts, in the order of the config."""
+        return [part for part in self.parts if isinstance(part, Recommender)]
+
+    @property
+    def counted(self) -> Tensor:
+        """(parts,) which parts count, so that their scores are no logarithms."""
+        return torch.tensor([not isinstance(part, Network) for part in self.parts])
+
+    def take(self, blend: Blend) -> None:
+        """Weighs the parts as validation said."""
+        self.weights.copy_(blend.weights)
+        self.levels.copy_(blend.levels)
+        self.epsilons.copy_(blend.epsilons)
+
+    def keep(self, other: "Hybrid") -> None:
+        """Weighs the parts as another hybrid of the same parts does."""
+        self.weights, self.levels, self.epsilons, self.note = other.weights, other.levels, other.epsilons, other.note
+
+    def score(self, batch: Batch) -> Tensor:
+        """(batch, n_items + 1); each part sees the latest events that it looks at."""
+        scores = [part.score(latest(batch, part.history)) for part in self.members]
+        width = max(each.shape[1] for each in scores)
+        result = torch.zeros(len(batch), width)
+        weighed = zip(scores, self.weights.tolist(), self.levels.tolist(), self.epsilons.tolist(), strict=True)
+        for each, weight, level, epsilon in weighed:
+            # Items that came after training: a part that counts has never seen one of them.
+            whole = F.pad(each, (0, width - each.shape[1]), value=0.0 if level else -torch.inf)
+            result += weight * log_scores(whole, level, epsilon)
+        return result
+
+    def extend(self, content: Content) -> Self:
+        """A copy that also scores new items, as far as its networks know them by `content`.
+
+        Raises InputError where a network was trained without content.
+        """
+        if self.counted.all():
+            raise InputError("the model has no network, and counts know items by their number alone")
+        grown = [part.extend(content) if isinstance(part, Network) else part for part in self.members]
+        other = type(self)(grown)
+        other.keep(self)
+        return other.eval()
+
+
+def latest(batch: Batch, n: int) -> Batch:
+    """The same batch without what lies before the n latest events of each history."""
+    starts = torch.maximum(batch.offsets[:-1], batch.offsets[1:] - n)
+    lengths = batch.offsets[1:] - starts
+    offsets = F.pad(lengths.cumsum(0), (1, 0))
+    if offsets[-1] == batch.offsets[-1]:
+        return batch
+    places = torch.arange(int(offsets[-1])) + torch.repeat_interleave(starts - offsets[:-1], lengths)
+
+    def cut(each: Tensor | None) -> Tensor | None:
+        return None if each is None else each[places]
+
+    return Batch(
+        batch.items[places], offsets, batch.kinds[places], cut(batch.times), batch.values[places], batch.goals[places],
+        cut(batch.asked), cut(batch.targets),
+    )  # fmt: skip

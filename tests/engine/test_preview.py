@@ -1,0 +1,104 @@
+"""Previews: what rules would change, and what each model makes of a visitor; nothing is written down."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from endcap.data.errors import InputError
+from endcap.engine.answering import Exploring
+from endcap.engine.engine import Engine, EngineConfig
+from endcap.engine.preview import beside, policy_of, preview, published
+from endcap.engine.requests import Answer, Ask, Step
+from endcap.engine.rules import parse_rule
+from endcap.store.records import Event, Visitor
+from tests.engine.artifacts import trained
+
+ANN = Visitor(user_id="ann")
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shops")
+    trained("transitions", folder / "shop")
+    trained("popular", folder / "other")
+    return folder
+
+
+@pytest.fixture
+def engine(shops: Path, tmp_path: Path) -> Iterator[Engine]:
+    settings = EngineConfig(exploring=Exploring(places=3, pool=5))
+    opened = Engine.open(shops / "shop", f"sqlite:///{tmp_path / 'shop.db'}", config=settings)
+    opened.record([Event(ANN, "i3", "view")])
+    yield opened
+    opened.close()
+
+
+def ids(answer: Answer | InputError) -> list[str]:
+    assert isinstance(answer, Answer)
+    return [item.item_id for item in answer.items]
+
+
+def test_a_draft_is_seen_before_and_after(engine: Engine) -> None:
+    engine.put_rule("no-white", {"action": "hide", "filter": "colour:white"}, by="mei")
+    draft = parse_rule({"action": "pin", "item_ids": ["i9"], "position": 2})
+    rules = [*published(engine).values(), draft]
+    (before, after), (nobody, _) = preview(engine, rules, [Ask(ANN, k=4), Ask(k=4)])
+    assert ids(before)[0] == "i4"
+    assert ids(after) == [ids(before)[0], "i9", *[each for each in ids(before)[1:] if each != "i9"][:2]]
+    assert not {"i12", "i13", "i14", "i15"} & {*ids(before), *ids(after), *ids(nobody)}  # what is published holds
+
+
+def test_a_preview_is_the_list_that_is_served_once_the_rule_is_published(shops: Path, tmp_path: Path) -> None:
+    engine = Engine.open(shops / "shop", f"sqlite:///{tmp_path / 'plain.db'}")
+    body = {"action": "at_most", "n": 1, "of": "category"}
+    ask = Ask(ANN, history=(Step("i6"),), k=6)
+    ((_, after),) = preview(engine, [parse_rule(body)], [ask])
+    engine.put_rule("variety", body, by="mei")
+    (served,) = engine.recommend([ask])
+    assert ids(after) == ids(served)
+    engine.close()
+
+
+def test_nothing_is_written_down(engine: Engine) -> None:
+    assert engine.store is not None
+    both = Visitor("ann", "s1")  # asking for a list would say that the session is ann's
+    engine.store.record([Event(Visitor(session_id="s1"), "i7", "view")], now=1e9)
+    preview(engine, [], [Ask(both), Ask(ANN)])
+    beside(engine, Ask(both))
+    engine.flush()
+    assert list(engine.store.shown()) == []
+    assert engine.store.export("ann")["sessions"] == []
+
+
+def test_a_request_that_cannot_be_answered_says_why(engine: Engine) -> None:
+    ((before, after),) = preview(engine, [], [Ask(ANN, slot="product")])
+    assert isinstance(before, InputError)
+    assert isinstance(after, InputError)
+
+
+def test_each_loaded_model_answers_with_reasons(engine: Engine, shops: Path) -> None:
+    engine.set_role("shadow", shops / "other", by="mei")
+    found = beside(engine, Ask(ANN, k=3, explain=True))
+    assert set(found) == {"live", "shadow"}
+    live, shadow = found["live"], found["shadow"]
+    assert isinstance(live, Answer)
+    assert isinstance(shadow, Answer)
+    assert (live.model, shadow.model) == (engine.live.name, engine.versions["shadow"].name)
+    assert live.items[0].reason is not None
+    assert live.items[0].reason.events == ("i3",)
+
+
+def test_rules_that_cannot_be_read_or_followed_are_left_out(engine: Engine) -> None:
+    assert engine.store is not None
+    engine.store.put_rule("newer", {"action": "dance"}, by="mei", now=1e9)
+    engine.store.put_rule("odd", {"action": "hide", "filter": "nothing:red"}, by="mei", now=1e9)
+    assert list(published(engine)) == ["odd"]
+    assert "nothing" in policy_of(engine.live, [*published(engine).values()], "home", 1e9).problems[0]
+
+
+def test_without_a_database_there_are_no_rules(shops: Path) -> None:
+    engine = Engine.open(shops / "shop")
+    assert published(engine) == {}
+    ((before, after),) = preview(engine, [], [Ask(history=(Step("i3"),), k=1)])
+    assert ids(before) == ids(after) == ["i4"]

@@ -1,0 +1,246 @@
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from endcap import config as configuration
+from endcap.config import model
+from endcap.data.batch import ask
+from endcap.data.errors import InputError
+from endcap.data.split import Queries
+from endcap.evaluation import evaluate
+from endcap.models import Traits, build
+from endcap.models.blending import Blend, Pool, blend, levels, log_scores, mixed
+from endcap.models.hybrid import Hybrid, HybridConfig, latest
+from endcap.models.transitions import TransitionsConfig
+from endcap.ranking import recommend
+from endcap.selection import judged, pool, select
+from endcap.training import Fitted, Task, TrainConfig, fit, keep_chosen
+from tests.models.test_content import content, world
+from tests.worlds import circle
+
+QUICK = TrainConfig(epochs=6, patience=0, batch_tokens=64, learning_rate=4e-3, warmup=5)
+PARTS = [{"name": "transitions"}, {"name": "gru", "dim": 16, "hidden": 16}]
+
+
+def hybrid(*parts: dict, **fields: object) -> HybridConfig:
+    found = model("hybrid", parts=list(parts or PARTS), **fields)
+    assert isinstance(found, HybridConfig)
+    return found
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    parts = circle()
+    return fit(hybrid(), parts.train, parts.valid, QUICK, Task())
+
+
+def questions(n: int, candidates: int = 20) -> tuple[Tensor, Pool, Queries]:
+    """Each question's answer at random; the first part knows it half of the time, the second is noise."""
+    random = torch.Generator().manual_seed(0)
+    answers = torch.randint(candidates, (n,), generator=random)
+    scores = torch.randn(n, candidates, 2, generator=random)
+    scores[torch.arange(n), answers, 0] += 4.0 * (torch.arange(n) % 2)
+    everyone = circle(n_users=n).valid
+    queries = replace(everyone.take(np.arange(n)), targets=answers.numpy() + 1, target_offsets=np.arange(n + 1))
+    return answers, Pool(scores, torch.arange(n), answers), queries
+
+
+def test_what_knows_more_counts_more() -> None:
+    answers, pooled, _ = questions(200)
+    found = blend(pooled, torch.zeros(2))
+    assert found.weights[0] > 0.5
+    assert found.weights[1] < 0.1
+    assert (mixed(pooled, found).argmax(1) == answers)[1::2].float().mean() > 0.9
+
+
+def test_answers_that_no_part_reaches_change_no_weight() -> None:
+    _, pooled, _ = questions(200)
+    reached = blend(pooled, torch.zeros(2))
+    more = Pool(
+        torch.cat([pooled.scores, pooled.scores]),
+        torch.cat([pooled.rows, pooled.rows + 200]),
+        torch.cat([pooled.columns, torch.full((200,), -1)]),
+    )
+    assert_close(blend(more, torch.zeros(2)).weights, reached.weights)
+
+
+def test_without_any_answer_all_parts_count_alike() -> None:
+    nothing = Pool(torch.randn(3, 4, 2), torch.arange(3), torch.full((3,), -1))
+    weights = blend(nothing, torch.zeros(2)).weights
+    assert weights[0] == weights[1] > 0
+
+
+def test_a_part_that_brings_nothing_is_left_out() -> None:
+    _, pooled, queries = questions(200)
+    found = select(pooled, torch.tensor([False, False]), ["wise", "noise"], queries, "ndcg@10")
+    assert found.kept == (0,)
+    assert "noise left out" in found.note
+
+
+def test_the_pool_ranks_as_the_whole_catalogue_does(fitted: Fitted) -> None:
+    parts, found = circle(), fitted.model
+    assert isinstance(found, Hybrid)
+    pooled = pool(found.members, parts.valid, repeat=False)
+    weighed = Blend(found.weights, found.levels, found.epsilons)
+    for metric in ("ndcg@10", "hr@1", "mrr@20"):
+        expected = evaluate(found, parts.valid).metric(metric)
+        np.testing.assert_allclose(judged(pooled, weighed, parts.valid, metric), expected)
+
+
+def test_levels_are_of_counts_alone() -> None:
+    scores = torch.tensor([[[2.0, 1.0], [4.0, 5.0]], [[8.0, 3.0], [-torch.inf, -torch.inf]]])
+    assert_close(
+        levels(Pool(scores, torch.tensor([0]), torch.tensor([0])), torch.tensor([True, False])),
+        torch.tensor([6.0, 0.0]),
+    )
+
+
+def test_the_score_is_the_weighted_sum_of_log_scores(fitted: Fitted) -> None:
+    parts, found = circle(), fitted.model
+    assert isinstance(found, Hybrid)
+    asked = (parts.test.histories, parts.test.goals, parts.test.asked)
+    expected = sum(
+        weight * log_scores(part.score(ask(*asked, last=part.history)), level, epsilon)
+        for part, weight, level, epsilon in zip(
+            found.members, found.weights.tolist(), found.levels.tolist(), found.epsilons.tolist(), strict=True
+        )
+    )
+    assert_close(found.score(ask(*asked, last=found.history))[:, 1:], expected[:, 1:])
+
+
+def test_the_latest_events_are_those_that_ask_takes() -> None:
+    test = circle().test
+    whole, expected = ask(test.histories, test.goals, test.asked), ask(test.histories, test.goals, test.asked, last=3)
+    for name in ("items", "offsets", "kinds", "times", "values", "goals", "asked"):
+        assert_close(getattr(latest(whole, 3), name), getattr(expected, name), equal_nan=True)
+
+
+def test_the_note_says_when_counts_are_enough(fitted: Fitted) -> None:
+    assert isinstance(fitted.model, Hybrid)  # on the circle transitions know everything
+    assert "counts alone are enough" in fitted.model.note
+
+
+def test_without_a_network_that_is_worth_it_counts_are_enough() -> None:
+    _, pooled, queries = questions(200)
+    pooled.scores[:, :, 0].exp_()
+    found = select(pooled, torch.tensor([True, False]), ["wise", "noise"], queries, "ndcg@10")
+    assert found.kept == (0,)
+    assert found.note.endswith("counts alone are enough")
+
+
+def test_the_refit_keeps_parts_epochs_and_weights() -> None:
+    parts = circle()
+    first = fit(hybrid(*PARTS, {"name": "gru", "dim": 8, "hidden": 8}), parts.train, None, QUICK, Task())
+    assert isinstance(first.config, HybridConfig)
+    assert first.config.epochs == (0, 6, 6)
+    again = fit(replace(first.config, epochs=(0, 2, 3)), parts.train, None, QUICK, Task())
+    assert again.best_epoch == 5
+    assert [epoch.epoch for epoch in again.epochs] == [1, 2, 3, 4, 5]
+    assert isinstance(first.model, Hybrid)
+    assert isinstance(again.model, Hybrid)
+    first.model.weights = torch.tensor([0.7, 0.2, 0.1])
+    keep_chosen(first.model, again.model)
+    assert_close(again.model.weights, first.model.weights)
+
+
+def test_two_networks_of_one_kind_begin_differently() -> None:
+    parts = circle()
+    found = fit(hybrid(PARTS[1], PARTS[1]), parts.train, None, QUICK, Task()).model
+    assert isinstance(found, Hybrid)
+    first, second = (part.state_dict()["items.weight"] for part in found.members)
+    assert not torch.equal(first, second)
+
+
+def test_what_the_user_had_is_no_part_where_it_may_not_be_shown() -> None:
+    parts = circle()
+    own = hybrid({"name": "own"}, {"name": "transitions"})
+    masked = fit(own, parts.train, parts.valid, QUICK, Task(repeat=False)).config
+    assert isinstance(masked, HybridConfig)
+    assert [part.name for part in masked.parts] == ["transitions"]
+
+
+def test_a_killed_run_goes_on_to_the_same_model(tmp_path: Path) -> None:
+    parts = circle()
+
+    def train(folder: Path, epochs: int) -> Fitted:
+        return fit(hybrid(), parts.train, parts.valid, replace(QUICK, epochs=epochs), Task(), checkpoint=folder)
+
+    train(tmp_path / "killed", 2)
+    resumed, whole = train(tmp_path / "killed", 6), train(tmp_path / "whole", 6)
+    assert resumed.config == whole.config
+    for key, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[key]), key
+
+
+def test_new_products_are_scored_by_the_networks_that_know_their_content() -> None:
+    parts = world()
+    known = content(parts)
+    found = fit(hybrid(), parts.train, None, QUICK, Task(), content=known).model
+    assert isinstance(found, Hybrid)
+    offsets = known.attributes.offsets
+    vectors = np.concatenate([known.vectors, known.vectors[3:4]])
+    attributes = replace(known.attributes, offsets=np.append(offsets, offsets[-1]))
+    grown = found.extend(replace(known, vectors=vectors, attributes=attributes))
+    batch = ask(parts.test.histories, parts.test.goals, parts.test.asked)
+    before, after = found.score(batch), grown.score(batch)
+    assert after.shape[1] == before.shape[1] + 1
+    assert torch.isfinite(after[:, 1:]).all()
+    assert_close(after[:, 1:-1], before[:, 1:])
+
+
+def test_counts_alone_know_no_new_products() -> None:
+    found = build(hybrid({"name": "transitions"}), Traits.of(circle().train))
+    assert isinstance(found, Hybrid)
+    with pytest.raises(InputError, match="no network"):
+        found.extend(content(world()))
+
+
+def test_the_config_says_its_parts_in_toml() -> None:
+    text = """
+    [data]
+    events = "x.csv"
+    [model]
+    name = "hybrid"
+    [[model.parts]]
+    name = "transitions"
+    decay = 0.5
+    [[model.parts]]
+    name = "gru"
+    dim = 32
+    """
+    config = configuration.check(tomllib.loads(text), "test")
+    assert isinstance(config.model, HybridConfig)
+    assert config.model.parts[0] == TransitionsConfig(decay=0.5)
+    assert configuration.check(tomllib.loads(configuration.dumps(config)), "test") == config
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"parts": [{"name": "gru", "depth": 3}]}, "depth"),
+        ({"parts": [{"name": "hybrid"}]}, "hybrid"),
+        ({"parts": []}, "at least one"),
+        ({"parts": PARTS, "epochs": [3]}, "one for each of 2 parts"),
+    ],
+)
+def test_a_config_that_makes_no_sense_is_refused(fields: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        model("hybrid", **fields)
+
+
+def test_all_counts_are_at_least_as_good_as_the_best_of_them() -> None:
+    parts = circle()
+    names = ("popular", "ease", "transitions")
+    alone = [evaluate(fit(model(name), parts.train, parts.valid, QUICK, Task()).model, parts.test) for name in names]
+    found = fit(hybrid(*({"name": name} for name in names)), parts.train, parts.valid, QUICK, Task())
+    assert evaluate(found.model, parts.test).metric("ndcg@10").mean() >= max(
+        each.metric("ndcg@10").mean() for each in alone
+    )
+    assert found.best_epoch == 0
+    assert recommend(found.model, parts.test.histories, 3, goals=parts.test.goals).items.all()
