@@ -129,7 +129,7 @@ def _said(
     *,
     enough: bool,
 ) -> str:
-    """values: (questions,) of the parts that are kept; alone: of each; counts: of all that count, where networks are kept.
+    """values: (questions,) of what is kept; alone: of each part; counts: of all that count, where networks are kept.
 
     enough: networks were tried and none is kept.
     """
