@@ -15,7 +15,7 @@ demo: install    ## real data, trained, compared, reported
 	$(BIN)/endcap demo
 
 test: install    ## the tests, in minutes
-	$(BIN)/python -m pytest -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile
 
 check: install   ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

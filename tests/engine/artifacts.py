@@ -16,7 +16,7 @@ N = 16
 SMALL: dict[str, dict] = {
     "popular": {},
     "transitions": {},
-    "hybrid": {"parts": [{"name": "transitions"}, {"name": "gru", "dim": 16}]},
+    "hybrid": {"parts": [{"name": "transitions"}, {"name": "gru", "dim": 16, "items": {"taste": 10.0}}]},
 }
 
 
@@ -40,7 +40,7 @@ def trained(model: str, folder: Path, *, use: tuple[str, ...] = (), epochs: int 
     config = check(
         {
             "data": {"events": "circle", "repeats": "mask"},
-            "model": {"name": model} | SMALL.get(model, {"dim": 16}),
+            "model": {"name": model} | SMALL.get(model, {"dim": 16, "items": {"taste": 10.0}}),
             "features": {"use": list(use), "autoencoder": {"epochs": 3}, "text": {"dim": 8}},
             "train": {"epochs": epochs, "patience": 0, "batch_tokens": 64, "learning_rate": 0.01, "warmup": 5},
         },
