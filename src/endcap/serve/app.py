@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from endcap.serve.access import access
 from endcap.serve.api import router
 from endcap.serve.config import ServeConfig
+from endcap.serve.console.app import console
 from endcap.serve.errors import errors, handle
 from endcap.serve.headers import path_as_sent, safe_headers
 from endcap.serve.interface import Engine
@@ -22,6 +23,7 @@ from endcap.serve.limits import body_limit, deadline, rate_limit
 from endcap.serve.metrics import measured
 from endcap.serve.openapi import add_docs, openapi_of
 from endcap.serve.serving import Serving
+from endcap.serve.storefront.mount import add_pages
 from endcap.store.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
             Middleware(measured, metrics=serving.metrics),
             Middleware(safe_headers),
             Middleware(errors),
+            Middleware(console, serving=serving, keys=keys),
             Middleware(path_as_sent),
             Middleware(access, keys=keys),
             Middleware(errors),  # once more: within access, so that pages may read what went wrong
@@ -57,6 +60,7 @@ def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
     )
     app.state.serving = serving
     app.include_router(router)
+    add_pages(app, serving)
     add_docs(app)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]
     return app

@@ -1,7 +1,9 @@
 """How the server is set up; `endcap serve` fills it from its options, workers read it from their environment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from endcap.serve.storefront.config import StorefrontConfig
 
 
 @dataclass(frozen=True)
@@ -24,4 +26,6 @@ class ServeConfig:
     waiting: int = 2_000  # requests that may wait for it; more are told to come back
     refresh: float = 1.0  # seconds between two looks for a new model in an idle server
     visitor_days: int = 365  # how long a visitor's token is good
+    storefront: bool | None = None  # the shop at /; None: where there are no keys
+    shop: StorefrontConfig = field(default_factory=StorefrontConfig)
     grace: int = 10  # seconds that requests may take to end when the server stops

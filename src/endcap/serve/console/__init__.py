@@ -1,0 +1,1 @@
+"""The console: what a merchandiser sees and sets, as pages."""

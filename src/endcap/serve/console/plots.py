@@ -1,0 +1,288 @@
+"""Plots as numbers that a template draws: small SVG panels, whose colours are those of the page.
+
+Drawn here and not by Altair: these are a few lines and columns each, made for every request, and a strict content
+security policy has no place for the styles that Vega writes into its elements.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from endcap.bootstrap import Interval
+from endcap.serve.console.texts import Words
+from endcap.store.figures import Span
+
+WIDTH, HEIGHT = 270, 150
+LEFT, RIGHT, TOP, BOTTOM = 42, 4, 12, 22
+SHADES = 8
+"""Colours of the page: classes c0 to c7."""
+
+HOUR, DAY = 3_600, 86_400
+Form = Callable[[float], str]
+"""How a number is written."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place of an axis and what stands there."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A series; it has gaps where nothing is known."""
+
+    name: str
+    shade: str
+    path: str
+    dots: tuple[tuple[float, float], ...]  # points that have no neighbour to draw a line to
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column from the axis upwards; the last one is of a step that is not over."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    part: bool
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Where a pointer finds the figures of a step."""
+
+    x: float
+    width: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One panel, and the table that says the same."""
+
+    title: str
+    said: str  # for those who cannot see it
+    total: str
+    lines: tuple[Line, ...]
+    columns: tuple[Column, ...]
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    hits: tuple[Hit, ...]
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The steps of a span in words."""
+
+    labels: tuple[str, ...]
+    ticks: tuple[tuple[int, str], ...]  # (step, text) of those that are written beneath
+
+
+def axis_of(span: Span, words: Words) -> Axis:
+    """Hours of a day, days of a longer span; UTC."""
+    times = [datetime.fromtimestamp(span.since + span.step * place, UTC) for place in range(span.n)]
+    days = [words("date.day", month=time.month, name=f"{time:%b}", day=time.day) for time in times]
+    if span.step >= DAY:
+        every = max(1, round(span.n / 5))
+        return Axis(tuple(days), tuple((place, days[place]) for place in range(0, span.n, every)))
+    labels = tuple(f"{day} {time:%H:%M}" for day, time in zip(days, times, strict=True))
+    if span.step * span.n <= DAY:
+        return Axis(labels, tuple((place, f"{times[place]:%H:%M}") for place in range(0, span.n, 6)))
+    starts = [place for place, time in enumerate(times) if time.hour == 0]
+    every = 2 if len(starts) > 5 else 1
+    return Axis(labels, tuple((place, days[place]) for place in starts[::every]))
+
+
+def lines(
+    title: str,
+    axis: Axis,
+    series: Mapping[str, Sequence[float | None]],
+    *,
+    form: Form,
+    shades: Mapping[str, str],
+    total: str = "",
+    head: str = "",
+) -> Plot:
+    """A line for each series."""
+    known = [value for values in series.values() for value in values if value is not None]
+    scale = _scale(max(known, default=0.0))
+    width = _step(axis)
+    centres = [LEFT + width * (place + 0.5) for place in range(len(axis.labels))]
+    drawn = tuple(
+        Line(name, shades[name], *_path(centres, [None if v is None else _y(v, scale[-1]) for v in values]))
+        for name, values in series.items()
+    )
+    rows = tuple(
+        (label, *(form(values[place]) if values[place] is not None else "–" for values in series.values()))  # type: ignore[arg-type]
+        for place, label in enumerate(axis.labels)
+    )
+    return _plot(title, axis, rows, (head, *series), scale, form, total, drawn=drawn)
+
+
+def columns(title: str, axis: Axis, values: Sequence[float], *, form: Form, head: str = "", total: str = "") -> Plot:
+    """A column for each step."""
+    scale, width = _scale(max(values, default=0.0), least=1.0), _step(axis)
+    gap = min(2.0, width * 0.2)
+    drawn = tuple(
+        Column(
+            round(LEFT + width * place + gap / 2, 1),
+            round(_y(value, scale[-1]), 1),
+            round(width - gap, 1),
+            round(HEIGHT - BOTTOM - _y(value, scale[-1]), 1),
+            place == len(values) - 1,
+        )
+        for place, value in enumerate(values)
+        if value > 0
+    )
+    rows = tuple((label, form(value)) for label, value in zip(axis.labels, values, strict=True))
+    return _plot(title, axis, rows, (head, title), scale, form, total, bars=drawn)
+
+
+def _plot(
+    title: str,
+    axis: Axis,
+    rows: tuple[tuple[str, ...], ...],
+    head: tuple[str, ...],
+    scale: Sequence[float],
+    form: Form,
+    total: str,
+    *,
+    drawn: tuple[Line, ...] = (),
+    bars: tuple[Column, ...] = (),
+) -> Plot:
+    width = _step(axis)
+    names = [""] if len(head) == 2 else [f"{name} " for name in head[1:]]
+    hits = tuple(
+        Hit(
+            round(LEFT + width * place, 1),
+            round(width, 1),
+            f"{label}: {', '.join(f'{name}{cell}' for name, cell in zip(names, cells, strict=True))}",
+        )
+        for place, (label, *cells) in enumerate(rows)
+    )
+    return Plot(
+        title=title,
+        said=f"{title}: {total}" if total else title,
+        total=total,
+        lines=drawn,
+        columns=bars,
+        x_ticks=tuple(Tick(round(LEFT + width * (place + 0.5), 1), text) for place, text in axis.ticks),
+        y_ticks=tuple(Tick(round(_y(value, scale[-1]), 1), form(value)) for value in scale),
+        hits=hits,
+        head=head,
+        rows=rows,
+    )
+
+
+def _step(axis: Axis) -> float:
+    return (WIDTH - LEFT - RIGHT) / max(1, len(axis.labels))
+
+
+def _y(value: float, top: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
+
+
+def _scale(top: float, *, least: float = 0.0) -> list[float]:
+    """From 0 to above `top` in two to four steps of 1, 2 or 5, none smaller than `least`."""
+    if not top > 0:
+        return [0.0, 1.0]
+    power = 10.0 ** math.floor(math.log10(top / 3))
+    step = max(least, next(each * power for each in (1, 2, 5, 10) if each * power >= top / 3.999))
+    return [round(step * place, 12) for place in range(math.ceil(top / step - 1e-9) + 1)]
+
+
+def _path(xs: Sequence[float], ys: Sequence[float | None]) -> tuple[str, tuple[tuple[float, float], ...]]:
+    parts, dots = [], []
+    for place, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        if y is None:
+            continue
+        before = place > 0 and ys[place - 1] is not None
+        after = place + 1 < len(ys) and ys[place + 1] is not None
+        parts.append(f"{'L' if before else 'M'}{x:.1f} {y:.1f}")
+        if not before and not after:
+            dots.append((round(x, 1), round(y, 1)))
+    return "".join(parts), tuple(dots)
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """An interval as a line with a point."""
+
+    name: str
+    shade: str
+    y: float
+    low: float | None  # None: too little is known for one
+    high: float | None
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Whiskers:
+    """Intervals beneath each other on one scale."""
+
+    said: str
+    height: int
+    zero: float | None  # where nothing differs
+    ticks: tuple[Tick, ...]
+    rows: tuple[Whisker, ...]
+
+
+WIDE = 340
+"""Width of intervals."""
+
+ROW = 40
+"""Height of one."""
+
+SIDE = 14
+
+
+def whiskers(said: str, rows: Sequence[tuple[str, str, Interval, str]], *, form: Form, zero: bool = False) -> Whiskers:
+    """Intervals as (name, shade, interval, text); `zero` is drawn where they are differences."""
+    ends = [end for _, _, each, _ in rows for end in (each.value, each.low, each.high) if math.isfinite(end)]
+    low, high = (min([0.0, *ends]), max([0.0, *ends]))
+    spread = (high - low) or 1.0
+    step = _scale(spread)[1]
+    first = math.floor(low / step + 1e-9) if low < 0 else 0
+    marks = [step * place for place in range(first, math.ceil(high / step - 1e-9) + 1)]
+    if len(marks) < 2:
+        marks.append(marks[-1] + step)
+
+    def x(value: float) -> float:
+        return round(SIDE + (WIDE - 2 * SIDE) * (value - marks[0]) / (marks[-1] - marks[0]), 1)
+
+    drawn = tuple(
+        Whisker(
+            name, shade, ROW * place + 28,
+            x(each.low) if math.isfinite(each.low) else None, x(each.high) if math.isfinite(each.high) else None,
+            x(each.value) if math.isfinite(each.value) else x(0.0), text,
+        )
+        for place, (name, shade, each, text) in enumerate(rows)
+    )  # fmt: skip
+    return Whiskers(
+        said, ROW * len(rows) + 30, x(0.0) if zero else None,
+        tuple(Tick(x(value), form(value)) for value in marks), drawn,
+    )  # fmt: skip
+
+
+def shades_of(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each name, the same ones in every plot of a page."""
+    return {name: f"c{place % SHADES}" for place, name in enumerate(names)}
+
+
+def spark(values: Sequence[float | None], width: float = 120, height: float = 30) -> str:
+    """The course of a figure as a path without axes."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2 or not max(known) > 0:
+        return ""
+    top = max(known)
+    step = width / (len(values) - 1)
+    ys = [None if value is None else 2 + (height - 4) * (1 - value / top) for value in values]
+    return _path([step * place for place in range(len(values))], ys)[0]

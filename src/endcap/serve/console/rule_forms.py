@@ -1,0 +1,101 @@
+"""Rules as forms and as sentences."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from endcap.data.errors import InputError
+from endcap.engine.rules import ACTIONS, AtMost, Boost, Bury, Floor, Hide, NoRepeats, Only, Pin, Rule, Scope
+from endcap.serve.console.page import Form
+from endcap.serve.console.texts import Words
+
+COMMON = tuple(field.name for field in fields(Scope))
+
+
+def own_fields(action: str) -> tuple[str, ...]:
+    """What a rule of this action asks for beside where and when it holds."""
+    kind = ACTIONS.get(action)
+    if kind is None:
+        raise InputError(f"found action {action!r}; expected one of {', '.join(ACTIONS)}")
+    return tuple(field.name for field in fields(kind) if field.name not in (*COMMON, "action"))
+
+
+def body_of(form: Form) -> dict[str, Any]:
+    """The JSON of a rule; what was left empty keeps its default. Raises InputError for a date that is none."""
+    action = form["action"]
+    body: dict[str, Any] = {"action": action}
+    for name in own_fields(action):
+        if name == "unless_rebought":
+            body[name] = form[name] == "on"
+        elif name == "item_ids":
+            body[name] = [line.strip() for line in form[name].splitlines() if line.strip()]
+        elif form[name]:
+            body[name] = form[name]
+    if slots := form.several("slots"):
+        body["slots"] = slots
+    for name in ("starts", "ends"):
+        if form[name]:
+            body[name] = _seconds(name, form[name])
+    if form["note"]:
+        body["note"] = form["note"]
+    return body
+
+
+def values_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the fields of a form for a rule's JSON; lists where there are several values."""
+    action = str(body.get("action", ""))
+    values: dict[str, Any] = {"action": action, "slots": list(body.get("slots", ())), "note": body.get("note", "")}
+    for name in ("starts", "ends"):
+        values[name] = _date(body.get(name))
+    kind = ACTIONS.get(action)
+    for field in fields(kind) if kind else ():
+        if field.name in COMMON or field.name == "action":
+            continue
+        default = "" if field.default is MISSING else field.default
+        found = body.get(field.name, default)
+        values[field.name] = "\n".join(found) if isinstance(found, list | tuple) else found
+    return values
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise InputError(f"found {name} {text!r}; expected a day and a time, such as 2026-12-24T18:00") from None
+
+
+def _date(seconds: Any) -> str:
+    try:
+        return "" if seconds is None else datetime.fromtimestamp(float(seconds), UTC).strftime("%Y-%m-%dT%H:%M")
+    except (OverflowError, ValueError, OSError, TypeError):
+        return ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A rule in words: what it does, and the part of it that is set off, such as its filter."""
+
+    action: str
+    what: str
+    detail: str
+
+
+def told(rule: Rule, words: Words) -> Told:
+    """A sentence for people."""
+    name = rule.action
+    match rule:
+        case Pin():
+            what = words("told.pin", n=len(rule.item_ids), position=rule.position)
+            return Told(name, what, ", ".join(rule.item_ids))
+        case Boost() | Bury():
+            return Told(name, words(f"told.{name}", strength=f"{rule.strength:g}"), rule.filter)
+        case Hide() | Only():
+            return Told(name, words(f"told.{name}"), rule.filter)
+        case Floor():
+            return Told(name, words("told.floor", price=f"{rule.price:g}"), "")
+        case NoRepeats():
+            key = "told.no_repeats_unless" if rule.unless_rebought else "told.no_repeats"
+            return Told(name, words(key, days=f"{rule.days:g}"), "")
+        case AtMost():
+            return Told(name, words("told.at_most", n=rule.n, of=words(f"column.{rule.of}").lower()), "")

@@ -1,0 +1,129 @@
+"""What forms do: the cart, an order, stepping into a household, being forgotten."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends
+from itsdangerous import URLSafeSerializer
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from endcap.data.errors import InputError
+from endcap.serve.bodies import raw
+from endcap.serve.errors import Refused
+from endcap.serve.storefront import past
+from endcap.serve.storefront.basket import MOST, Basket, keep
+from endcap.serve.storefront.catalogue import Product, find, product
+from endcap.serve.storefront.guest import remember
+from endcap.serve.storefront.pages import Page, PageRoute
+from endcap.serve.storefront.views import ORDER, Here
+from endcap.store.records import Event, Visitor
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+async def form_of(request: Request) -> Mapping[str, str]:
+    """The fields of a form that this browser was shown; raises Refused (403) for any other."""
+    fields = dict(parse_qsl((await raw(request)).decode("utf-8", "replace"), keep_blank_values=True))
+    Page(request).guest.check_form(fields.get("form", ""))
+    return fields
+
+
+Form = Annotated[Mapping[str, str], Depends(form_of)]
+
+
+@router.post("/shop/cart")
+def change_cart(page: Here, form: Form) -> Response:
+    """Puts pieces of a product into the cart (`add`), or says how many there are to be (`set`)."""
+    item = find(page.shelf, form.get("item_id", ""))
+    if not item:
+        raise Refused(404, "not_found", f"there is no product {form.get('item_id', '')!r}")
+    shown, before = product(page.shelf, item), page.basket
+    pieces = _pieces(form.get("quantity", "1"))
+    wanted = pieces if form.get("change") == "set" else before.quantity(shown.item_id) + pieces
+    basket = before.put(shown.item_id, wanted, form.get("list") or None)
+    if not basket.fits(page.guest.key):
+        raise Refused(422, "cart_full", "the cart is full; take something out of it first")
+    page.shop.record(_changed(page, shown, basket.quantity(shown.item_id) - before.quantity(shown.item_id), basket))
+    response = _answer(page, "/shop/cart", {"pieces": len(basket), "items": list(basket)})
+    return _with(response, page, basket)
+
+
+@router.post("/shop/order")
+def order(page: Here, form: Form) -> Response:
+    """Records the purchases; the same form sent twice counts once."""
+    lines = [(product(page.shelf, item), line) for item_id, line in page.basket.lines.items()
+             if (item := find(page.shelf, item_id))]  # fmt: skip
+    if not lines:
+        return RedirectResponse("/shop/cart", 303)
+    number = hashlib.sha256(f"{page.guest.session_id}\0{form.get('number', '')}".encode()).hexdigest()
+    page.shop.record([
+        Event(page.guest.visitor, each.item_id, "purchase", event_id=f"shop-{number}-{place}", price=each.price,
+              quantity=line.quantity, recommendation_id=line.list)
+        for place, (each, line) in enumerate(lines)
+    ])  # fmt: skip
+    told = [number[:8].upper(), [each.item_id for each, _ in lines]]
+    signed = URLSafeSerializer(page.guest.key.signing_secret, ORDER).dumps(told)
+    return _with(RedirectResponse(f"/shop/thanks?order={signed!s}", 303), page, Basket())
+
+
+@router.post("/shop/household")
+def step_into(page: Here, form: Form) -> Response:
+    """In a demonstration: from now on this browser is a user of the store, or nobody again."""
+    user_id = form.get("user_id", "")
+    if user_id and user_id not in {each.user_id for each in page.shop.households()}:
+        raise Refused(404, "not_found", f"there is no household {user_id!r}")
+    return _anew(page, user_id or None)
+
+
+@router.post("/shop/forget")
+def forget(page: Here, form: Form) -> Response:
+    """Deletes all that is known of the visitor; whoever comes back is a new one."""
+    store, visitor = page.shop.engine.store, page.guest.visitor
+    if store is not None:
+        # The store forgets users, with their sessions: an anonymous session becomes one for a moment.
+        user_id = visitor.user_id or f"session:{visitor.session_id}"
+        page.shop.engine.flush()
+        store.identify(Visitor(user_id, visitor.session_id))
+        store.forget(user_id, now=time.time())
+        past.households.cache_clear()
+    return _anew(page, None)
+
+
+def _changed(page: Page, shown: Product, more: int, basket: Basket) -> list[Event]:
+    if not more:
+        return []
+    line = basket.lines.get(shown.item_id) or page.basket.lines[shown.item_id]
+    kind = "cart" if more > 0 else "remove"
+    return [Event(page.guest.visitor, shown.item_id, kind, price=shown.price, quantity=abs(more),
+                  recommendation_id=line.list)]  # fmt: skip
+
+
+def _pieces(text: str) -> int:
+    """Raises InputError where it is no number of pieces."""
+    if not (text.isascii() and text.isdecimal() and int(text[:4]) <= MOST):
+        raise InputError(f"found {text[:20]!r} pieces; expected 0 to {MOST}")
+    return int(text)
+
+
+def _answer(page: Page, then: str, said: Mapping[str, object]) -> Response:
+    """For scripts what came of it, for browsers without them the next page."""
+    if page.request.headers.get("accept") == "application/json":
+        return JSONResponse(said, headers={"Cache-Control": "no-store"})
+    return RedirectResponse(then, 303)
+
+
+def _with(response: Response, page: Page, basket: Basket) -> Response:
+    keep(response, basket, page.guest.key, page.request)
+    return response
+
+
+def _anew(page: Page, user_id: str | None) -> Response:
+    """Home, as somebody else: with another session and an empty cart."""
+    guest = page.guest.become(user_id)
+    response = _with(RedirectResponse("/", 303), page, Basket())
+    remember(response, guest, page.request)
+    return response

@@ -1,0 +1,77 @@
+"""The cart, in a signed cookie: it needs no table, and goes with the browser."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from starlette.requests import Request
+from starlette.responses import Response
+
+from endcap.serve.keys import PublicKey
+from endcap.serve.storefront.guest import set_cookie
+
+COOKIE = "endcap_cart"
+SALT = "endcap cart"
+DAYS = 30
+MOST = 99
+"""Pieces of one product."""
+LONGEST = 3_800
+"""Bytes of the cookie; browsers keep 4,096 with its name and attributes."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Some pieces of a product."""
+
+    quantity: int
+    list: str | None = None  # the recommendation_id of the list in which it was found
+
+
+@dataclass(frozen=True)
+class Basket:
+    """Products in the order in which they were put in; `put` and `without` make another one."""
+
+    lines: Mapping[str, Line] = field(default_factory=dict)  # by item_id
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        """Pieces."""
+        return sum(line.quantity for line in self.lines.values())
+
+    def put(self, item_id: str, quantity: int, found: str | None = None) -> "Basket":
+        """With so many pieces of a product; none: without it."""
+        if quantity < 1:
+            return Basket({each: line for each, line in self.lines.items() if each != item_id})
+        before = self.lines.get(item_id)
+        line = Line(min(quantity, MOST), found or (before.list if before else None))
+        return Basket({**self.lines, item_id: line})
+
+    def quantity(self, item_id: str) -> int:
+        """Pieces of a product."""
+        line = self.lines.get(item_id)
+        return 0 if line is None else line.quantity
+
+    def dumps(self, key: PublicKey) -> str:
+        """As the cookie has it."""
+        rows = [[item_id, line.quantity, line.list] for item_id, line in self.lines.items()]
+        return str(URLSafeSerializer(key.signing_secret, SALT).dumps(rows))
+
+    def fits(self, key: PublicKey) -> bool:
+        """Whether a browser can keep it."""
+        return len(self.dumps(key)) <= LONGEST
+
+
+def basket_of(request: Request, key: PublicKey) -> Basket:
+    """By the cookie; empty where there is none, or one that is not ours."""
+    try:
+        rows = URLSafeSerializer(key.signing_secret, SALT).loads(request.cookies.get(COOKIE, ""))
+        return Basket({item_id: Line(quantity, found) for item_id, quantity, found in rows})
+    except (BadSignature, ValueError, TypeError):
+        return Basket()
+
+
+def keep(response: Response, basket: Basket, key: PublicKey, request: Request) -> None:
+    """Gives the browser its cart."""
+    set_cookie(response, request, COOKIE, basket.dumps(key), days=DAYS)

@@ -1,0 +1,188 @@
+"""The catalogue as pages show it: products, and the tree of categories."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from string import capwords
+from urllib.parse import quote
+
+import numpy as np
+
+from endcap.data.schema import SEPARATOR
+from endcap.engine.filters import parse
+from endcap.engine.shelf import Shelf
+from endcap.features import cells
+
+MOST_FACTS = 8
+LONGEST_FACT = 120
+TOLD = frozenset({"item_id", "title", "category", "categories", "brand", "price", "price_max", "currency", "rating",
+                  "rating_count", "stock", "description", "image", "video", "metadata", "created"})  # fmt: skip
+"""Columns that a product's page shows in other ways, or that are not for people."""
+CODES = ("_id", "_no", "_code", "sku", "gtin", "ean", "url", "link")
+"""What the names of columns end in that are for machines."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """A place in the tree."""
+
+    path: tuple[str, ...]  # from the top, as the catalogue writes it
+    size: int  # products, those below included
+
+    @property
+    def name(self) -> str:
+        """Its own part, for people."""
+        return readable(self.path[-1])
+
+    @property
+    def text(self) -> str:
+        """As a filter writes it."""
+        return " > ".join(self.path)
+
+    @property
+    def address(self) -> str:
+        """Of its page."""
+        return f"/shop/category/{quote(self.text, safe='')}"
+
+    @property
+    def pattern(self) -> str:
+        """Address of a picture of nothing but its pattern."""
+        return f"/shop/pattern/{quote(self.text, safe='')}"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """All categories of a shelf."""
+
+    sizes: Counter[tuple[str, ...]]
+
+    def below(self, path: tuple[str, ...] = ()) -> list[Category]:
+        """Those right below a place, the largest first."""
+        found = [
+            Category(each, n) for each, n in self.sizes.items() if len(each) == len(path) + 1 and each[:-1] == path
+        ]
+        return sorted(found, key=lambda category: (-category.size, category.path))
+
+    def find(self, text: str) -> Category | None:
+        """By its text."""
+        path = levels(text)
+        return Category(path, self.sizes[path]) if path in self.sizes else None
+
+    def above(self, path: tuple[str, ...]) -> list[Category]:
+        """From the top down to a place, itself included."""
+        return [Category(path[:depth], self.sizes[path[:depth]]) for depth in range(1, len(path) + 1)]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product as a card or a page shows it."""
+
+    item_id: str
+    title: str
+    category: tuple[str, ...] = ()
+    brand: str | None = None
+    price: float | None = None
+    currency: str | None = None
+    rating: float | None = None
+    rating_count: float | None = None
+
+    @property
+    def address(self) -> str:
+        """Of its page."""
+        return f"/shop/product/{quote(self.item_id, safe='')}"
+
+    @property
+    def photo(self) -> str:
+        """Address of its picture."""
+        return f"/photo/{quote(self.item_id, safe='')}"
+
+
+def product(shelf: Shelf, item: int) -> Product:
+    """By its index."""
+    shown = shelf.shown(item)
+    return Product(
+        shelf.ids[item - 1],
+        str(shown["title"]),
+        levels(str(shown.get("category", "")).split(SEPARATOR)[0]),
+        shown.get("brand"),
+        shown.get("price"),
+        shown.get("currency"),
+        shown.get("rating"),
+        shown.get("rating_count"),
+    )
+
+
+def products(shelf: Shelf, items: Iterable[int]) -> list[Product]:
+    """By their indices."""
+    return [product(shelf, int(item)) for item in items]
+
+
+def find(shelf: Shelf, item_id: str) -> int:
+    """The index of a product that is in the shop; 0 where there is none."""
+    item = shelf.find(item_id)
+    return item if item and shelf.there[item] else 0
+
+
+def in_stock(shelf: Shelf, item: int) -> bool | None:
+    """None where the shop says nothing of its stock."""
+    if shelf.shown(item).get("stock") is None:
+        return None
+    return bool(shelf.mask(parse("in_stock"))[item])
+
+
+def facts(shelf: Shelf, item: int) -> list[tuple[str, str]]:
+    """What else is known of a product, in words: names and values."""
+    row = shelf.row(shelf.ids[item - 1])
+    said = {str(row.get(name)).casefold() for name in ("title", "brand", "category", "description")}
+    said |= {level.casefold() for level in levels(str(row.get("category") or ""))}
+    found: dict[str, list[str]] = {}
+    for name, value in row.items():
+        if name in TOLD or name.endswith(CODES) or value is None:
+            continue
+        for label, text in _pairs(name, str(value)):
+            if text.casefold() not in said and np.isnan(cells.parsed([text])[0]) and len(text) <= LONGEST_FACT:
+                found.setdefault(label, []).append(readable(text))
+                said.add(text.casefold())
+    return [(label, ", ".join(texts)) for label, texts in found.items()][:MOST_FACTS]
+
+
+@lru_cache(maxsize=4)  # a shelf for each version that serves; each change of the catalogue makes another one
+def tree(shelf: Shelf) -> Tree:
+    """The categories of the products that are in the shop."""
+    texts = np.array(shelf.whole.categories, dtype=object)[shelf.there]
+    sizes: Counter[tuple[str, ...]] = Counter()
+    for cell, n in Counter(texts.tolist()).items():
+        paths = {path[:depth] for text in cell.split(SEPARATOR) for path in [levels(text)]
+                 for depth in range(1, len(path) + 1)}  # fmt: skip
+        for path in paths:
+            sizes[path] += n
+    return Tree(sizes)
+
+
+def levels(text: str) -> tuple[str, ...]:
+    """A category's parts from the top."""
+    return tuple(name for part in text.split(cells.LEVEL.strip()) if (name := " ".join(part.split())))
+
+
+def readable(text: str) -> str:
+    """Words in capitals, as tills print them, in small letters.
+
+    >>> readable("FROZEN PIZZA"), readable("Dairy"), readable("DVD")
+    ('Frozen Pizza', 'Dairy', 'DVD')
+    """
+    return capwords(text) if text.isupper() and len(text) > 3 else text
+
+
+def _pairs(name: str, value: str) -> list[tuple[str, str]]:
+    """The values of a column as label and text; attributes have their own labels."""
+    values = [each for each in value.split(SEPARATOR) if each]
+    if name != "attributes":
+        return [(_label(name), each) for each in values]
+    split = [each.partition("=") for each in values]
+    return [(_label(label), text) for label, _, text in split if text]
+
+
+def _label(name: str) -> str:
+    words = name.removesuffix("_name").replace("_", " ").strip()
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,51 @@
+"""The picture of a product: its photo from the store, a file of the shop's, an address; else a tile."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from endcap.serve.bodies import PathId
+from endcap.serve.storefront.catalogue import find, levels, product
+from endcap.serve.storefront.pictures import remote, web
+from endcap.serve.storefront.shop import shop_of
+from endcap.serve.storefront.tiles import plain_tile, tile
+
+CACHE = "private, max-age=600"
+SAFE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/photo/{item_id:path}")
+def photo(request: Request, item_id: PathId, tile_only: Annotated[str | None, Query(alias="tile")] = None) -> Response:
+    """A picture for every product; `?tile` where a page has found that its photo cannot be loaded."""
+    shop = shop_of(request)
+    shelf = shop.version.shelf
+    item = find(shelf, item_id)
+    if item and tile_only is None:
+        own = shelf.ids[item - 1]
+        for data in shop.photos(own):
+            if data and (found := web(data)) is not None:
+                return _sent(request, *found)
+        if address := remote(shelf.shown(item).get("image")):
+            return RedirectResponse(address, headers={"Cache-Control": CACHE})
+    drawn = product(shelf, item) if item else None
+    svg = tile(drawn.title, drawn.category, drawn.item_id) if drawn else tile("", ())
+    return _sent(request, svg.encode("utf-8", "replace"), "image/svg+xml")
+
+
+@router.get("/shop/pattern/{category:path}")
+def pattern(request: Request, category: PathId) -> Response:
+    """A picture for a category, whatever it is called."""
+    return _sent(request, plain_tile(levels(category)).encode("utf-8", "replace"), "image/svg+xml")
+
+
+def _sent(request: Request, data: bytes, media_type: str) -> Response:
+    tag = f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": CACHE, **SAFE}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(data, headers=headers, media_type=media_type)

@@ -1,0 +1,105 @@
+"""The search box: products whose title, brand or category has all the words, those with them in the title first."""
+
+import bisect
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+from endcap.data.catalog import Catalog
+from endcap.engine.shelf import Shelf
+from endcap.features.words import words
+
+FIELDS = {"title": 4.0, "brand": 2.0, "category": 1.0}
+"""What a word counts that stands there."""
+BEGUN = 0.5
+"""What a word counts of which only the beginning was asked for."""
+SHORTEST = 2
+"""Letters of a beginning."""
+MOST_WORDS = 8
+
+
+@dataclass(frozen=True)
+class Index:
+    """How much each word says of each product."""
+
+    words: tuple[str, ...]  # sorted
+    weights: csc_array  # (items + 1, words)
+
+    def scores(self, asked: list[str]) -> NDArray[np.float32]:
+        """(items + 1,) 0 for products that lack one of the words."""
+        found = np.stack([self._of(word) for word in asked])
+        return found.sum(axis=0) * (found > 0).all(axis=0)
+
+    def _of(self, word: str) -> NDArray[np.float32]:
+        """(items + 1,) of one word, whole or begun."""
+        found = np.zeros(self.weights.shape[0], np.float32)
+        start = bisect.bisect_left(self.words, word)
+        end = bisect.bisect_left(self.words, word + "\U0010ffff")
+        if start < end and len(word) >= SHORTEST:
+            found = BEGUN * self.weights[:, start:end].max(axis=1).toarray().ravel()
+        if start < end and self.words[start] == word:
+            found = np.maximum(found, self.weights[:, [start]].toarray().ravel())
+        return found
+
+
+def search(shelf: Shelf, text: str) -> NDArray[np.int64]:
+    """Indices of the products in the shop that fit, best first; of two alike the one with the shorter title."""
+    asked = list(dict.fromkeys(words(text)))[:MOST_WORDS]
+    if not asked:
+        return np.zeros(0, np.int64)
+    scores = np.zeros(len(shelf) + 1, np.float32)
+    base = _of_base(_Itself(shelf.base)).scores(asked)
+    scores[: len(base)] = base
+    if shelf.rows:
+        scores[[shelf.index[item_id] for item_id in shelf.rows]] = _of_changes(shelf).scores(asked)[1:]
+    found = np.flatnonzero((scores > 0) & shelf.there)
+    lengths = np.array([len(str(shelf.shown(int(item))["title"])) for item in found], np.int64)
+    return found[np.lexsort((found, lengths, -scores[found]))]
+
+
+@dataclass(frozen=True, eq=False)
+class _Itself:
+    """A catalogue as a key: two are the same where they are one; comparing tables would take longer than all else."""
+
+    catalog: Catalog
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.catalog is self.catalog
+
+    def __hash__(self) -> int:
+        return id(self.catalog)
+
+
+@lru_cache(maxsize=4)  # one for each version that serves
+def _of_base(base: _Itself) -> Index:
+    return index(base.catalog)
+
+
+@lru_cache(maxsize=4)
+def _of_changes(shelf: Shelf) -> Index:
+    return index(Catalog(shelf.table(list(shelf.rows))))
+
+
+def index(catalog: Catalog) -> Index:
+    """Of all rows; row i has place i + 1, as items have."""
+    places: dict[str, int] = {}
+    rows: list[int] = []
+    columns: list[int] = []
+    weights: list[float] = []
+    for name, weight in FIELDS.items():
+        known: dict[str, list[int]] = {}  # brands and categories repeat
+        for row, text in enumerate(catalog.texts(name)):
+            if text not in known:
+                known[text] = [places.setdefault(word, len(places)) for word in dict.fromkeys(words(text))]
+            rows += [row] * len(known[text])
+            columns += known[text]
+            weights += [weight] * len(known[text])
+    matrix = csc_array(
+        (np.array(weights, np.float32), (np.array(rows, np.int64), np.array(columns, np.int64))),
+        shape=(len(catalog) + 1, len(places)),
+    )
+    order = sorted(places)
+    return Index(tuple(order), matrix[:, [places[word] for word in order]])

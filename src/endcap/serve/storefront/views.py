@@ -1,0 +1,209 @@
+"""The pages: each asks the shop, and fills a template."""
+
+import logging
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from itsdangerous import BadSignature, URLSafeSerializer
+from starlette.requests import Request
+from starlette.responses import Response
+
+from endcap.serve.bodies import PathId
+from endcap.serve.errors import Refused
+from endcap.serve.storefront import past
+from endcap.serve.storefront.catalogue import Category, Product, facts, find, in_stock, product, products, tree
+from endcap.serve.storefront.listing import PAGE, Choice, Listing, category_filter, in_category, listing
+from endcap.serve.storefront.pages import STATIC, Page, PageRoute
+from endcap.serve.storefront.search import search
+from endcap.serve.storefront.taste import best
+from endcap.serve.widget.assets import FOR_EVER
+from endcap.store.errors import Unavailable
+from endcap.store.records import Event, Happened, Visitor
+
+POPULAR = 100
+"""Products that many like: the first stand on the home page, and give their photos to departments."""
+DOORS = 8
+FEW = 12
+"""Products that a category must have for a shelf of nothing else."""
+LONGEST_SEARCH = 200
+ORDER = "endcap order"
+
+log = logging.getLogger(__name__)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+def page_of(request: Request) -> Page:
+    """A request for a page."""
+    return Page(request)
+
+
+Here = Annotated[Page, Depends(page_of)]
+List = Annotated[str | None, Query(alias="list", max_length=64)]
+
+
+@router.get("/")
+def home(page: Here) -> Response:
+    """For whom the shop knows: what is for them, and why; for everybody: departments, and what many like."""
+    popular = products(page.shelf, best(page.version, (), POPULAR))
+    photographed = {each.category[0]: each.photo for each in reversed(popular)
+                    if each.category and page.shop.has_photo(page.shelf, each.item_id)}  # fmt: skip
+    return page.render(
+        "home.html",
+        because=_because(page, page.shop.past(page.guest.visitor)),
+        popular=popular,
+        doors=[(each, photographed.get(each.path[0], each.pattern)) for each in tree(page.shelf).below()[:DOORS]],
+        size=int(page.shelf.there.sum()),
+        households=_households(page),
+    )
+
+
+@router.get("/shop/category/{category:path}")
+def category(page: Here, category: PathId) -> Response:
+    """The products of a category, the visitor's own order first."""
+    found = tree(page.shelf).find(category)
+    if found is None:
+        raise Refused(404, "not_found", f"there is no category {category!r}")
+    choice = _choice(page)
+    first = best(page.version, page.shop.past(page.guest.visitor), PAGE * choice.page, category_filter(found.path))
+    shown = listing(page.shelf, in_category(page.shelf, found.path, first), choice)
+    return _listed(page, "category.html", shown, category=found, above=tree(page.shelf).above(found.path),
+                   below=tree(page.shelf).below(found.path))  # fmt: skip
+
+
+@router.get("/shop/categories")
+def categories(page: Here) -> Response:
+    """All departments with what is below them."""
+    known = tree(page.shelf)
+    return page.render("categories.html", groups=[(each, known.below(each.path)) for each in known.below()])
+
+
+@router.get("/shop/search")
+def find_products(page: Here, q: Annotated[str, Query(max_length=LONGEST_SEARCH)] = "") -> Response:
+    """What fits the words, best first."""
+    shown = listing(page.shelf, search(page.shelf, q), _choice(page))
+    return _listed(page, "search.html", shown, asked=q.strip())
+
+
+@router.get("/shop/product/{item_id:path}")
+def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
+    """A product; that it was looked at is kept before the page is made, so that its shelves know."""
+    item = find(page.shelf, item_id)
+    if not item:
+        raise Refused(404, "not_found", f"there is no product {item_id!r}")
+    shown, known = product(page.shelf, item), tree(page.shelf)
+    _looked(page, shown, found)
+    above = known.above(shown.category)
+    row = page.shelf.row(shown.item_id)
+    return page.render(
+        "product.html",
+        product=shown,
+        above=above,
+        description=row.get("description"),
+        facts=facts(page.shelf, item),
+        stocked=in_stock(page.shelf, item),
+        found=found,
+        similar=_similar(page, above),
+        elsewhere=_elsewhere(page, above),
+    )
+
+
+@router.get("/shop/cart")
+def cart(page: Here) -> Response:
+    """What lies in it, and what goes with that."""
+    return page.render("cart.html", **_basket(page))
+
+
+@router.get("/shop/checkout")
+def checkout(page: Here) -> Response:
+    """Nothing is paid here: an order is a number of purchase events."""
+    if not page.basket.lines:
+        return page.render("cart.html", **_basket(page))
+    return page.render("checkout.html", **_basket(page))
+
+
+@router.get("/shop/thanks")
+def thanks(page: Here, order: str = "") -> Response:
+    """After an order, with what goes with it."""
+    try:
+        number, ids = URLSafeSerializer(page.guest.key.signing_secret, ORDER).loads(order)
+    except (BadSignature, ValueError, TypeError):
+        raise Refused(404, "not_found", "there is no such order") from None
+    bought = [item for item_id in ids if (item := find(page.shelf, item_id))]
+    return page.render("thanks.html", number=number, bought=products(page.shelf, bought))
+
+
+@router.get("/shop/you")
+def you(page: Here) -> Response:
+    """All that this shop knows of its visitor; scripts show the middle of it in a drawer."""
+    done = page.shop.past(page.guest.visitor)
+    template = "drawer.html" if page.request.query_params.get("part") == "1" else "you.html"
+    return page.render(
+        template, known=past.known(page.shelf, done, page.shop.engine.config.last), households=_households(page)
+    )
+
+
+@router.get("/shop/households")
+def households(page: Here) -> list[dict[str, Any]]:
+    """Users of the store whom visitors of a demonstration may step into."""
+    return [{"user_id": each.user_id, "events": each.events, "likes": likes} for each, likes in _households(page)]
+
+
+@router.get("/shop/static/{name}")
+async def static(request: Request, name: str) -> Response:
+    """Styles, scripts and icons."""
+    if name not in STATIC:
+        raise Refused(404, "not_found", "there is no such file")
+    return STATIC[name].response(request, FOR_EVER)
+
+
+def _choice(page: Page) -> Choice:
+    return Choice.of(page.request.query_params, page.request.query_params.getlist("brand"))
+
+
+def _listed(page: Page, template: str, shown: Listing, **values: Any) -> Response:
+    return page.render(template, listing=shown, products=products(page.shelf, shown.items), **values)
+
+
+def _looked(page: Page, shown: Product, found: str | None) -> None:
+    """A page that a browser fetches before anybody wants it was not looked at."""
+    if "prefetch" in page.request.headers.get("sec-purpose", ""):
+        return
+    try:
+        page.shop.record([Event(page.guest.visitor, shown.item_id, "view", price=shown.price, recommendation_id=found)])
+    except Unavailable:
+        log.warning("the database is away: a look at a product is lost")
+
+
+def _because(page: Page, done: list[Happened]) -> dict[str, str]:
+    """item_id -> the heading of a shelf that it is the reason of."""
+    return {item_id: page.say(f"shelf.because.{kind}", title=title[:60])
+            for item_id, (kind, title) in past.reasons(page.shelf, done).items()}  # fmt: skip
+
+
+def _similar(page: Page, above: list[Category]) -> str | None:
+    """A model that knows nothing of what products are would find what goes with one, not what is like it."""
+    if page.version.vectors is not None:
+        return None
+    return next((category_filter(each.path) for each in reversed(above) if each.size >= FEW), None)
+
+
+def _elsewhere(page: Page, above: list[Category]) -> str | None:
+    """What goes with a product is of another category, where there is one."""
+    if not above or above[-1].size == page.shelf.there.sum():
+        return None
+    return f"NOT {category_filter(above[-1].path)}"
+
+
+def _basket(page: Page) -> dict[str, Any]:
+    """The lines of the cart with their products; those that have left the shop are no longer in it."""
+    lines = [(product(page.shelf, item), line.quantity) for item_id, line in page.basket.lines.items()
+             if (item := find(page.shelf, item_id))]  # fmt: skip
+    priced = [(each.price * n, each.currency) for each, n in lines if each.price is not None]
+    total = None
+    if priced and len({currency for _, currency in priced}) == 1:
+        total = page.say.money(sum(price for price, _ in priced), priced[0][1] or page.shop.config.currency)
+    return {"lines": lines, "total": total, "unpriced": sum(n for each, n in lines if each.price is None)}
+
+
+def _households(page: Page) -> list[tuple[past.Household, list[str]]]:
+    return [(each, past.liked(page.shelf, page.shop.past(Visitor(each.user_id)))) for each in page.shop.households()]

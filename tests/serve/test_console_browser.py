@@ -1,0 +1,151 @@
+"""The console in a real browser: a walk through it, and what those meet who do not see or do not use a mouse."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.browser import Open, axe, browser, faults, open_page, served
+from tests.serve.conftest import KEYS, SECRET, bearer
+from tests.serve.test_console import SCRIPT, app_of, filled, shops
+
+__all__ = ["axe", "browser", "filled", "open_page", "shops"]
+
+PLACES = (
+    "", "/quality", "/models", "/people", "/people?q=ann", "/rules", "/rules/new", "/rules/new?action=pin",
+    "/rules/new?action=boost", "/rules/edit?id=up", "/experiments?replay=candidate", "/login",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shop(shops: Path, filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with keys."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "keys.toml").write_text(KEYS, encoding="utf-8")
+    with served(app_of(shops, filled, folder, keys=folder / "keys.toml")) as address:
+        yield address
+
+
+def entered(page: Any, shop: str) -> Any:
+    """Logged in."""
+    page.goto(f"{shop}/console")
+    page.get_by_label("Secret key").fill(SECRET)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{shop}/console")
+    return page
+
+
+def settled(page: Any, address: str) -> Any:
+    """A page once its figures are there: it loads itself again until then."""
+    page.goto(address)
+    page.wait_for_function("!document.querySelector('.waiting') && !document.querySelector('meta[http-equiv=refresh]')")
+    return page
+
+
+def given(shop: str, k: int = 16) -> list[str]:
+    """What the API answers to somebody new."""
+    answer = httpx2.post(f"{shop}/v1/recommendations", json={"session_id": "new", "k": k}, headers=bearer(SECRET))
+    return [item["id"] for item in answer.json()["items"]]
+
+
+def test_a_rule_from_login_to_roll_back(open_page: Open, shop: str) -> None:
+    page = entered(open_page(), shop)
+    page.get_by_role("link", name="Rules").click()
+    page.get_by_role("link", name="New rule").first.click()
+    page.get_by_role("link", name="Show only").click()
+    page.get_by_label("Name of the rule").fill("red-only")
+    page.get_by_label("Filter", exact=True).fill("colour:red")
+    page.get_by_text("4 of 17 products").wait_for()  # counted while it is written
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_text("This list changes.").wait_for()
+    before, after = (page.locator("ol.list").nth(place).locator(".id").all_inner_texts() for place in (0, 1))
+    assert set(after) == {"i0", "i1", "i2", "i3"} != set(before)
+    assert len(given(shop)) == 16  # nothing is published yet
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("status").get_by_text("Published").wait_for()
+    assert set(given(shop)) == {"i0", "i1", "i2", "i3"}  # the shelf obeys
+    rule = page.locator("li.rule", has_text="red-only")
+    rule.get_by_text("Take back …").click()
+    rule.get_by_role("button", name="Take back now").click()
+    page.get_by_role("status").get_by_text("Taken back").wait_for()
+    assert len(given(shop)) == 16
+    assert "backend took back red-only" in " ".join(page.locator("ol.log li").first.inner_text().split())
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_label("Secret key").wait_for()
+
+
+def test_products_are_pinned_by_their_titles(open_page: Open, shop: str) -> None:
+    page = entered(open_page(), shop)
+    page.goto(f"{shop}/console/rules/new?action=pin")
+    page.get_by_label("Name of the rule").fill("window")
+    for words in ("green bbb", "white"):
+        page.get_by_label("Find by title").fill(words)
+        page.locator(".found button").first.click()
+    assert page.get_by_label("Products").input_value() == "i4\ni12"
+    page.get_by_label("First place").fill("2")
+    page.get_by_role("button", name="Preview").click()
+    assert page.locator("#after ~ ol .id").all_inner_texts()[1:3] == ["i4", "i12"]
+    page.get_by_role("button", name="Change").click()
+    assert page.get_by_label("Products").input_value() == "i4\ni12"  # nothing is lost on the way
+
+
+def test_models_change_places_and_roll_back(open_page: Open, shop: str) -> None:
+    page = settled(entered(open_page(), shop), f"{shop}/console/models")
+    live = page.locator(".role-live .role-name").inner_text()
+    choice = page.locator(".choices > li", has_text="shop-versions/earlier")
+    choice.get_by_text("Make live …").click()
+    choice.get_by_role("button", name="Make live now").click()
+    page.get_by_role("status").get_by_text("Live now").wait_for()
+    assert page.locator(".role-live .role-name").inner_text() != live
+    page.get_by_text("Roll back …").click()
+    page.get_by_role("button", name="Roll back now").click()
+    page.get_by_role("status").get_by_text("Rolled back").wait_for()
+    assert page.locator(".role-live .role-name").inner_text() == live
+
+
+def test_what_was_stored_does_not_run(open_page: Open, shop: str) -> None:
+    page = entered(open_page(), shop)
+    page.on("dialog", lambda dialog: page.problems.append(f"a dialog: {dialog.message}"))
+    for place in PLACES:
+        settled(page, f"{shop}/console{place}")
+    settled(page, f"{shop}/console/people?q={SCRIPT}")
+    assert page.locator(".visitor-id").inner_text() == SCRIPT
+    page.goto(f"{shop}/console/rules/new?action=pin")
+    page.get_by_label("Find by title").fill("alert")
+    assert page.locator(".found button").first.inner_text().endswith(SCRIPT)
+
+
+def test_in_chinese_on_a_phone_in_the_dark(open_page: Open, shop: str) -> None:
+    page = entered(open_page(width="phone"), shop)
+    page.get_by_role("link", name="中文").click()
+    page.get_by_role("heading", name="概览").wait_for()
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="浅色或深色").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    page.get_by_role("link", name="规则").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"  # kept, and from the server
+    assert page.get_by_role("heading", level=1).inner_text() == "规则"
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [("desk", "light"), ("desk", "dark"), ("phone", "light"), ("phone", "dark")]
+)
+def test_pages_fit_and_have_no_serious_fault(open_page: Open, shop: str, axe: str, width: str, scheme: str) -> None:
+    page = open_page(width=width, scheme=scheme)
+    for place in ("/login", *PLACES):
+        if place == "":
+            entered(page, shop)
+        settled(page, f"{shop}/console{place}")
+        assert faults(page, axe) == [], place
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+
+
+def test_everything_works_without_scripts(open_page: Open, shop: str) -> None:
+    page = entered(open_page(java_script_enabled=False), shop)
+    page.goto(f"{shop}/console/rules/new?action=floor")
+    page.get_by_label("Name of the rule").fill("not-cheap")
+    page.get_by_label("Lowest price").fill("25")
+    page.get_by_role("button", name="Preview").click()
+    assert "Shows nothing below a price of 25." in page.locator(".draft").inner_text()
