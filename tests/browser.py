@@ -54,7 +54,8 @@ def open_page(browser: Any) -> Iterator[Open]:
     problems = [problem for page in pages for problem in page.problems]
     for context in contexts:
         context.close()
-    assert not problems
+    if problems:
+        pytest.fail("\n".join(problems))
 
 
 @contextmanager

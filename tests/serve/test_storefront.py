@@ -449,7 +449,6 @@ def test_a_visit(shop: str, open_page: Open) -> None:
     page.get_by_role("heading", name="Thank you").wait_for()
     page.goto(shop)
     assert shown(page, "For you") != first
-    assert page.get_by_role("heading", name="Because you").count() == 1
 
     page.get_by_role("link", name="中文").click()
     assert shown(page, "猜你喜欢")
@@ -525,7 +524,10 @@ def test_hard_products_fit_and_run_no_script(shop: str, open_page: Open, width: 
     page.route("https://img.example/**", lambda route: route.fulfill(status=404))
     for item in HARD:
         page.goto(f"{shop}/shop/product/{quote(item['item_id'], safe='')}")
-        page.get_by_role("button", name="Add to cart").click()
+        button = page.get_by_role("button", name="Add to cart")
+        assert button.is_disabled() == (item.get("stock") == 0)
+        if button.is_enabled():
+            button.click()
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[width]["width"], item
     for path in ("/", "/shop/categories", "/shop/category/Things", "/shop/search?q=long", "/shop/cart", "/shop/you"):

@@ -51,7 +51,7 @@ def guide(request: Request) -> Response:
 def _guide(api: str, *, live: bool) -> str:
     text = (HERE / "guide.md").read_text(encoding="utf-8").replace("https://api.shop.example", api)
     title, _, rest = text.partition("\n")
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(rest)
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(rest).replace("<pre>", '<pre tabindex="0">')
     return _PAGE.format(
         title=html.escape(title.removeprefix("# ")),
         style=STYLE.tag,
