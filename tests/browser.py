@@ -92,10 +92,11 @@ def axe() -> str:
     return script.read_text(encoding="utf-8")
 
 
-def faults(page: Any, axe: str) -> list[str]:
-    """What axe-core finds that is serious, with the element; the page's own policy stays in force."""
+def faults(page: Any, axe: str, *rules: str) -> list[str]:
+    """What axe-core finds that is serious, by some rules or all; the page's own policy stays in force."""
     page.evaluate(axe)
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    found = page.evaluate("options => axe.run(document, options)", options)["violations"]
     return [
         f"{each['id']}: {node['target']} {node['failureSummary']}"
         for each in found if each["impact"] in {"serious", "critical"} for node in each["nodes"]
