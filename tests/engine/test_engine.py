@@ -125,8 +125,21 @@ def test_a_hybrid_is_served_and_scores_new_products_too(tmp_path: Path) -> None:
     engine.put_items([{"item_id": "fresh", "title": "blue thing ccc", "colour": "blue", "price": 30.0}])
     answer = listed(engine, Ask(history=walked("i9", "i10"), k=N, explain=True))
     assert "fresh" in ids(answer)
+    assert len(ids(listed(engine, Ask(history=walked("i9", "fresh"), k=3)))) == 3  # the counts have not heard of it
     assert answer.items[0].reason is not None
     assert answer.items[0].reason.events
+    engine.close()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_of_numbers_alone_pass_over_what_came_later(name: str, places: dict[str, Path], tmp_path: Path) -> None:
+    engine = Engine.open(places[name], f"sqlite:///{tmp_path / 'shop.db'}")
+    before = ids(listed(engine, Ask(history=walked("i3"), k=3)))
+    engine.put_items([{"item_id": f"fresh{n}", "title": "new"} for n in range(5)])
+    (answer,) = engine.recommend([Ask(history=(Step("i3"), Step("fresh4")), k=N + 5, explain=True)])
+    assert isinstance(answer, Answer)
+    assert ids(answer)[:3] == before
+    assert not any(item.startswith("fresh") for item in ids(answer))
     engine.close()
 
 

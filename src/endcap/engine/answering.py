@@ -95,7 +95,7 @@ def answer(
     results: list[Given | InputError] = [each if isinstance(each, InputError) else _EMPTY for each in questions]
     if not understood:
         return results
-    chosen = histories if len(good) == len(asks) else histories.take(np.array(good))
+    chosen = version.heard(histories if len(good) == len(asks) else histories.take(np.array(good)))
     goals = np.array([each.goal for each in understood], np.int64)
     # A score may use a window of the history; what was seen counts from all of it.
     batch = batch_of(chosen, goals, version.memory.asked(chosen, now), last=version.artifact.model.history)
@@ -247,7 +247,8 @@ def explain(version: Version, history: Histories, items: Ints, goal: int, now: f
     last = version.artifact.model.history
 
     def batch(histories: Histories) -> Batch:
-        return batch_of(histories, np.full(len(histories), goal), version.memory.asked(histories, now), last=last)
+        heard = version.heard(histories)
+        return batch_of(heard, np.full(len(heard), goal), version.memory.asked(heard, now), last=last)
 
     def scores(histories: Histories) -> NDArray[np.float32]:
         return version.retriever.scores(batch(histories))[:, items].numpy()

@@ -51,20 +51,19 @@ def beside(engine: Engine, ask: Ask) -> dict[Role, Answer | InputError]:
     return {role: _answers(version, rules, [ask], pasts, now)[0] for role, version in engine.versions.items()}
 
 
-def policy_of(version: Version, rules: Sequence[Rule], slot: Slot, now: float) -> Policy:
-    """What rules say of a slot with a version's catalogue; `problems` names those that cannot be followed."""
-    rebought = version.artifact.facts.get("rebought", ())
-    return compile_rules(rules, slot, version.shelf.whole, version.shelf.find, now, rebought=rebought)
-
-
 def _answers(
     version: Version, rules: Sequence[Rule], asks: Sequence[Ask], pasts: Sequence[Past], now: float
 ) -> list[Answer | InputError]:
     policies: Mapping[Slot, Policy] = {
-        slot: policy_of(version, rules, slot, now) for slot in dict.fromkeys(ask.slot for ask in asks) if rules
+        slot: _policy(version, rules, slot, now) for slot in dict.fromkeys(ask.slot for ask in asks) if rules
     }
     given = answer(version, asks, pasts, policies.get, now, exploring=Exploring(), random=np.random.default_rng())
     return [each if isinstance(each, InputError) else each.answer for each in given]
+
+
+def _policy(version: Version, rules: Sequence[Rule], slot: Slot, now: float) -> Policy:
+    rebought = version.artifact.facts.get("rebought", ())
+    return compile_rules(rules, slot, version.shelf.whole, version.shelf.find, now, rebought=rebought)
 
 
 def _pasts(engine: Engine, asks: Sequence[Ask]) -> list[Past]:

@@ -15,7 +15,7 @@ from endcap import artifact as artifacts
 from endcap.artifact import Artifact
 from endcap.data.batch import Batch
 from endcap.data.catalog import Catalog
-from endcap.data.interactions import KIND_INDEX
+from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.vocabulary import Ints
 from endcap.engine.arriving import described
 from endcap.engine.past import Memory
@@ -139,6 +139,10 @@ class Version:
                 vectors, bias = changed.table(torch.from_numpy(items))
                 found.append(torch.addmm(bias, query, vectors.T)[0].numpy())
         return columns, np.array(found, np.float32)
+
+    def heard(self, histories: Histories) -> Histories:
+        """What the model can read of histories: one that knows items by their number alone reads no later ones."""
+        return histories if self.knows_content else histories.known(self.artifact.traits.n_items)
 
     def with_changes(self, changes: Sequence[ItemChange], store: Store | None) -> "Version":
         """After changes of the catalogue: a new product has its row, its vectors and a score from the next question on.

@@ -23,6 +23,7 @@ from endcap.models.ease import EaseConfig
 from endcap.models.own import OwnConfig
 from endcap.models.popular import PopularConfig
 from endcap.models.recurrent import RecurrentConfig
+from endcap.models.sequence import SequenceNetwork
 from endcap.models.transformer import TransformerConfig
 from endcap.models.transitions import TransitionsConfig
 
@@ -92,7 +93,7 @@ class Hybrid(Recommender):
 
     def score(self, batch: Batch) -> Tensor:
         """(batch, n_items + 1); each part sees the latest events that it looks at."""
-        scores = [part.score(latest(batch, part.history)) for part in self.members]
+        scores = [part.score(self._heard(part, latest(batch, part.history))) for part in self.members]
         width = max(each.shape[1] for each in scores)
         result = torch.zeros(len(batch), width)
         weighed = zip(scores, self.weights.tolist(), self.levels.tolist(), self.epsilons.tolist(), strict=True)
@@ -101,6 +102,11 @@ class Hybrid(Recommender):
             whole = F.pad(each, (0, width - each.shape[1]), value=0.0 if level else -torch.inf)
             result += weight * log_scores(whole, level, epsilon)
         return result
+
+    def _heard(self, part: Recommender, batch: Batch) -> Batch:
+        """What a part knows of histories: counts have never heard of items that came after training."""
+        networks = [each for each in self.members if isinstance(each, SequenceNetwork)]
+        return known(batch, networks[0].items.n_items) if networks and not isinstance(part, Network) else batch
 
     def extend(self, content: Content) -> Self:
         """A copy that also scores new items, as far as its networks know them by `content`.
@@ -123,6 +129,19 @@ def latest(batch: Batch, n: int) -> Batch:
     if offsets[-1] == batch.offsets[-1]:
         return batch
     places = torch.arange(int(offsets[-1])) + torch.repeat_interleave(starts - offsets[:-1], lengths)
+    return _cut(batch, places, offsets)
+
+
+def known(batch: Batch, n_items: int) -> Batch:
+    """The same batch without the items above `n_items`."""
+    keep = batch.items <= n_items
+    if keep.all():
+        return batch
+    return _cut(batch, keep.nonzero().squeeze(1), F.pad(keep.cumsum(0), (1, 0))[batch.offsets])
+
+
+def _cut(batch: Batch, places: Tensor, offsets: Tensor) -> Batch:
+    """The tokens at `places`, and where each history starts among them."""
 
     def cut(each: Tensor | None) -> Tensor | None:
         return None if each is None else each[places]
