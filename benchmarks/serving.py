@@ -1,6 +1,6 @@
 """How fast the live engine is: lists and events a second, latency, a million items, memory, start, click to list.
 
-    .venv/bin/python benchmarks/serving.py all                                # 10 minutes on two quiet cores
+    .venv/bin/python benchmarks/serving.py                                    # all, 10 minutes on two quiet cores
     .venv/bin/python benchmarks/serving.py requests --rounds 1 --seconds 3    # one of them, briefly
 
 requests   Lists a second by `endcap serve` with two workers. Beside it, in turns within the same rounds: a server that
@@ -336,8 +336,6 @@ def empty() -> FastAPI:
 
 def wrk(server: Server, seconds: float, *what: object) -> dict[str, float]:
     """What serving_load.lua prints."""
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is missing; install it: apt-get install -y wrk (Debian, Ubuntu)")
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", HERE / "serving_load.lua"]
     command += [f"http://127.0.0.1:{server.port}/", "--", *what]
     done = subprocess.run([str(each) for each in command], stdout=subprocess.PIPE, text=True, check=True)
@@ -367,8 +365,8 @@ def requests(given: argparse.Namespace) -> dict[str, Any]:
     for name in servers:
         runs = [each[name] for each in rounds]
         found[name] = {
-            "per_second": middle([each["requests"] / each["seconds"] for each in runs]),
-            "failed": sum(each["failed"] for each in runs),
+            "per_second": middle([per_second(each) for each in runs]),
+            "failed": sum(failed(each) for each in runs),
             "p50_ms": middle([each["p50_ms"] for each in runs]),
             "p99_ms": middle([each["p99_ms"] for each in runs]),
         }
@@ -380,6 +378,11 @@ def requests(given: argparse.Namespace) -> dict[str, Any]:
 
 def per_second(run: dict[str, float]) -> float:
     return run["requests"] / run["seconds"]
+
+
+def failed(run: dict[str, float]) -> int:
+    """Answers that were refused or never came, and those for which wrk waited more than two seconds."""
+    return int(run["refused"] + run["broken"] + run["over_2_s"])
 
 
 def latency(given: argparse.Namespace) -> dict[str, Any]:
@@ -397,14 +400,14 @@ def latency(given: argparse.Namespace) -> dict[str, Any]:
 async def at_even_times(server: Server, seconds: float) -> dict[str, float]:
     """Asks RATE times a second, by clients that take turns, so that both workers have connections."""
     url, loop = f"http://127.0.0.1:{server.port}/v1/recommendations", asyncio.get_running_loop()
-    late, waited, failed = [], [], 0
+    late, waited, refused = [], [], 0
 
     async def one(client: aiohttp.ClientSession, visitor: int, due: float) -> None:
-        nonlocal failed
+        nonlocal refused
         late.append(loop.time() - due)
         async with client.post(url, json={"user_id": f"u{visitor}", "k": 10}) as answer:
             await answer.read()
-            failed += answer.status != 200
+            refused += answer.status != 200
         waited.append(loop.time() - due)
 
     async with AsyncExitStack() as stack:
@@ -416,7 +419,7 @@ async def at_even_times(server: Server, seconds: float) -> dict[str, float]:
             await asyncio.sleep(due - loop.time())
             tasks.create_task(one(clients[n % CLIENTS], n % VISITORS, due))
     p50, p95, p99 = np.percentile(waited, [50, 95, 99]) * 1e3
-    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "late_ms": float(np.median(late)) * 1e3, "failed": failed}
+    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "late_ms": float(np.median(late)) * 1e3, "failed": refused}
 
 
 def events(given: argparse.Namespace) -> dict[str, Any]:
@@ -428,7 +431,7 @@ def written(kind: str, given: argparse.Namespace) -> dict[str, Any]:
     items = trained().traits.known
     with database(kind) as url, started(endcap(TRAINED, url)) as server:
         before = stored(url)
-        runs = [wrk(server, seconds, "events", f"run{n}", items) for n in range(given.rounds)]
+        runs = [wrk(server, seconds, "events", time.time_ns(), items) for _ in range(given.rounds)]
         time.sleep(1)  # what was on its way when wrk stopped
         said = server.ask("/metrics").decode().splitlines()
         kept = stored(url) - before
@@ -439,7 +442,7 @@ def written(kind: str, given: argparse.Namespace) -> dict[str, Any]:
         raise SystemExit(f"{kind}: {kept:,} events are stored, {acknowledged:,.0f} acknowledged, {read:,} of them read")
     return {
         "per_second": middle([BATCH * per_second(each) for each in runs]),
-        "failed": sum(each["failed"] for each in runs),
+        "failed": sum(failed(each) for each in runs),
         "p99_ms": middle([each["p99_ms"] for each in runs]),
         "acknowledged": int(acknowledged),
         "stored": kept,
@@ -487,6 +490,7 @@ def one_core() -> dict[str, Any]:
     }
 
 
+@torch.inference_mode()
 def found_by(index: Indexed, histories: Sequence[np.ndarray], restriction: Restriction, kind: int) -> dict[str, Any]:
     seconds, hits = [], []
     for seen in (histories[0], *histories):  # the first one twice: it warms up
@@ -612,13 +616,18 @@ TASKS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("all", *TASKS))
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"of {', '.join(TASKS)}; none, or all: every one")
     parser.add_argument("--rounds", type=int, default=5, help="of which medians are given")
     parser.add_argument("--seconds", type=float, help="of a round; default: 10 for requests, 20 latency, 5 events")
     parser.add_argument("--db", help="sqlite, postgresql (a server of its own) or an address; default: sqlite")
     parser.add_argument("--out", type=Path, default=OUT / "serving.json")
     given = parser.parse_args()
+    tasks = list(TASKS) if given.tasks in ([], ["all"]) else given.tasks
+    if wrong := [task for task in tasks if task not in TASKS]:
+        parser.error(f"found {', '.join(wrong)}; expected some of {', '.join(TASKS)}, or all")
 
+    if {"requests", "events"} & {*tasks} and shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing; install it: apt-get install -y wrk (Debian, Ubuntu)")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it leaves no server behind either
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])  # what it starts is on the same two cores
     OUT.mkdir(exist_ok=True)
@@ -626,7 +635,7 @@ def main() -> None:
     if state["load"] > 0.5:
         print(f"the load of this machine was {state['load']} in the last minute; expected near 0", file=sys.stderr)
     found = json.loads(given.out.read_text(encoding="utf-8")) if given.out.exists() else {}
-    for name in TASKS if given.task == "all" else (given.task,):
+    for name in tasks:
         print(f"{name} …", file=sys.stderr)
         found[name] = TASKS[name](given)
         found.setdefault("machine", {})[name] = state

@@ -108,11 +108,7 @@ def test_models_change_places_and_roll_back(open_page: Open, shop: str) -> None:
 
 
 def test_what_was_stored_does_not_run(open_page: Open, shop: str) -> None:
-    page = entered(open_page(), shop)
-    page.on("dialog", lambda dialog: page.problems.append(f"a dialog: {dialog.message}"))
-    for place in PLACES:
-        settled(page, f"{shop}/console{place}")
-    settled(page, f"{shop}/console/people?q={SCRIPT}")
+    page = settled(entered(open_page(), shop), f"{shop}/console/people?q={SCRIPT}")
     assert page.locator(".visitor-id").inner_text() == SCRIPT
     page.goto(f"{shop}/console/rules/new?action=pin")
     page.get_by_label("Find by title").fill("alert")
@@ -133,13 +129,22 @@ def test_in_chinese_on_a_phone_in_the_dark(open_page: Open, shop: str) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [("desk", "light"), ("phone", "dark")])
 def test_pages_fit_and_have_no_serious_fault(open_page: Open, shop: str, axe: str, width: str, scheme: str) -> None:
-    page = open_page(width=width, scheme=scheme)
-    for place in ("/login", *PLACES):
-        if place == "":
-            entered(page, shop)
-        settled(page, f"{shop}/console{place}")
+    def look(place: str) -> None:
         assert faults(page, axe) == [], place
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), place
+
+    page = open_page(width=width, scheme=scheme)
+    page.on("dialog", lambda dialog: page.problems.append(f"a dialog: {dialog.message}"))  # of a script in the store
+    page.goto(f"{shop}/console/login")
+    look("login")
+    entered(page, shop)
+    for place in PLACES:
+        settled(page, f"{shop}/console{place}")
+        look(place)
+    page.goto(f"{shop}/console/rules/edit?id=up")
+    page.get_by_role("button", name="Preview").click()
+    page.locator("#after").wait_for()
+    look("preview")
 
 
 def test_everything_works_without_scripts(open_page: Open, shop: str) -> None:

@@ -584,7 +584,7 @@ def test_another_site_can_neither_frame_nor_drive_the_shop(shop: str, open_page:
     page.route("http://evil.localhost/", lambda route: route.fulfill(body=evil, content_type="text/html"))
     page.goto("http://evil.localhost/")
     page.wait_for_load_state("networkidle")
-    assert page.frames[1].locator("h1").count() == 0
+    assert page.frames[1].url.startswith("chrome-error:")
     page.get_by_role("button", name="Win").click()
     page.wait_for_load_state("networkidle")
     page.goto(f"{shop}/shop/cart")

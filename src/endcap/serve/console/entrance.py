@@ -4,7 +4,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from endcap.serve.console.page import Anyone, Sent, static
+from endcap.serve.console.form import Sent
+from endcap.serve.console.page import Anyone
+from endcap.serve.console.render import static
 from endcap.serve.console.session import PATH, Session
 from endcap.serve.errors import Refused
 from endcap.serve.keys import rate_of
@@ -15,6 +17,12 @@ TRIES = rate_of("10/minute")
 """Of an address, to log in."""
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+@router.get(f"{PATH}/")
+def slash(page: Anyone) -> Response:
+    """The first page, as some type it."""
+    return page.to(PATH)
 
 
 @router.get(f"{PATH}/login")

@@ -15,9 +15,10 @@ from endcap.data.errors import InputError
 from endcap.engine.version import Version
 from endcap.exposure import CLICKS
 from endcap.replay import Estimate
-from endcap.serve.console.page import Desk, Reading, number, percent
-from endcap.serve.console.plots import Whiskers, whiskers
+from endcap.serve.console.page import Desk, Reading
+from endcap.serve.console.render import number, percent
 from endcap.serve.console.texts import Words
+from endcap.serve.console.whiskers import Whiskers, whiskers
 from endcap.store import figures
 from endcap.store.store import Store
 

@@ -22,8 +22,6 @@ MOST = 20_000
 WITHIN = 86_400.0
 """Seconds after a list in which a purchase counts."""
 
-SLOTS: tuple[str, ...] = get_args(Slot)
-
 Key = tuple[str, str]
 """Slot and model."""
 
@@ -108,7 +106,8 @@ def _measured(
         shown[place] += 1 / (sample.share or 1.0)
     for counted in (total, *by.values(), *(step for own in steps.values() for step in own)):
         counted.settle(bought)
-    order = sorted(by, key=lambda key: (SLOTS.index(key[0]) if key[0] in SLOTS else len(SLOTS), key))
+    places = {slot: place for place, slot in enumerate(get_args(Slot))}
+    order = sorted(by, key=lambda key: (places.get(key[0], len(places)), key))
     return Measures(
         sample.total, sample.share, total, {key: by[key] for key in order}, {key: steps[key] for key in order}, shown
     )

@@ -1,9 +1,6 @@
 """What answers: the live model, what stands beside it, and the catalogue as its encoders see it."""
 
-import json
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,15 +14,14 @@ from endcap.data.schema import KINDS
 from endcap.engine.version import Version
 from endcap.experiment import trained_until
 from endcap.features.oddities import Oddity, oddest
-from endcap.serve.console.page import Change, Desk, Reading
+from endcap.serve.console.artifacts import choices, chosen, home_of, name_of
+from endcap.serve.console.form import Change
+from endcap.serve.console.page import Desk, Reading
 from endcap.serve.errors import Refused
 
 router = APIRouter()
 
 PLACE = "/console/models"
-MOST = 60
-"""Artifacts that are listed, the newest first."""
-
 LARGEST = 60_000
 """Products up to which odd rows are looked for beside requests; of more, `endcap look` does it."""
 
@@ -40,18 +36,6 @@ SHOWN = ("ndcg@10", "hr@10", "recall@10", "mrr@10", "coverage@10")
 """Figures of an artifact that are shown first, where it has them."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A folder beside OUT that can be put to work."""
-
-    path: str  # from the folder that holds OUT
-    made: float
-    model: str
-    items: int
-    size: int  # bytes
-    role: str  # that it has now; empty: none
-
-
 @router.get(PLACE)
 def show(page: Reading) -> Response:
     """The live model first."""
@@ -63,8 +47,7 @@ def show(page: Reading) -> Response:
         active="models",
         about=engine.about,
         versions={role: _about(version) for role, version in versions.items()},
-        kept=kept,
-        previous=_name(desk, kept.get("previous", {}).get("path")),
+        previous=name_of(desk, kept.get("previous", {}).get("path")),
         choices=choices(desk, kept),
         report=_report(desk) is not None,
         changes=[change for change in desk.store.changes(50) if change["what"] == "model"][:12],
@@ -84,7 +67,7 @@ def report(page: Reading) -> Response:
 @router.post(f"{PLACE}/promote")
 def promote(page: Reading, form: Change) -> Response:
     """Makes an artifact live; the one before stays for a roll back."""
-    page.desk.engine.promote(_chosen(page.desk, form["path"]), by=page.session.name)
+    page.desk.engine.promote(chosen(page.desk, form["path"]), by=page.session.name)
     return page.to(PLACE, done="promoted")
 
 
@@ -98,7 +81,7 @@ def roll_back(page: Reading, form: Change) -> Response:
 @router.post(f"{PLACE}/beside")
 def beside(page: Reading, form: Change) -> Response:
     """Puts an artifact beside the live one, unheard or for a share of the visitors; without a path that ends."""
-    path = _chosen(page.desk, form["path"]) if form["path"] else None
+    path = chosen(page.desk, form["path"]) if form["path"] else None
     engine, by = page.desk.engine, page.session.name
     match form["role"]:
         case "candidate":
@@ -118,63 +101,8 @@ def _share(text: str) -> float:
         raise InputError(f"found share {text!r}; expected a number of percent, such as 10") from None
 
 
-def choices(desk: Desk, kept: Mapping[str, Mapping[str, Any]]) -> list[Choice]:
-    """The artifacts in the folder that holds OUT, and those of its updates."""
-    home = _home(desk)
-    roles = {str(version.path.resolve()): role for role, version in desk.engine.versions.items()}
-    roles |= {place["path"]: role for role, place in kept.items() if place["path"] not in roles}
-    files = [*home.glob("*/artifact.json"), *home.glob("*-versions/*/artifact.json")]
-    newest = sorted(files, key=lambda file: -file.stat().st_mtime)[:MOST]
-    found = []
-    for file in newest:
-        folder = file.parent
-        if folder.name.startswith(".") or not (folder / "weights.safetensors").is_file():
-            continue
-        model, items = _gist(folder)
-        found.append(
-            Choice(
-                path=str(folder.relative_to(home)),
-                made=file.stat().st_mtime,
-                model=model,
-                items=items,
-                size=sum(each.stat().st_size for each in folder.iterdir() if each.is_file()),
-                role=roles.get(str(folder.resolve()), ""),
-            )
-        )
-    return found
-
-
-def _gist(folder: Path) -> tuple[str, int]:
-    """The name of an artifact's model and its items, without loading it; nothing of one that is damaged."""
-    try:
-        about = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
-        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-        return str(config["model"]["name"]), int(about["traits"]["n_items"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "", 0
-
-
-def _home(desk: Desk) -> Path:
-    return desk.serving.config.out.resolve().parent
-
-
-def _chosen(desk: Desk, path: str) -> Path:
-    """One of the choices, by its path; a key is not for reading the rest of the disk."""
-    if path not in {choice.path for choice in choices(desk, {})}:
-        raise InputError(f"found path {path!r}; expected an artifact in the folder that holds {desk.engine.name}")
-    return _home(desk) / path
-
-
-def _name(desk: Desk, path: str | None) -> str:
-    """A path as the choices have it."""
-    if path is None:
-        return ""
-    found = Path(path)
-    return str(found.relative_to(_home(desk))) if found.is_relative_to(_home(desk)) else found.name
-
-
 def _report(desk: Desk) -> Path | None:
-    path = _home(desk) / "report.html"
+    path = home_of(desk) / "report.html"
     return path if path.is_file() else None
 
 
@@ -186,10 +114,7 @@ def _about(version: Version) -> dict[str, Any]:
     names = [*first, *(name for name in figures if name not in first)]
     return {
         "name": version.name,
-        "model": artifact.config.model.name,
-        "folder": version.path.name,
         "products": artifact.traits.n_items,
-        "known": artifact.traits.known,
         "kinds": [KINDS[kind - 1] for kind in artifact.traits.kinds],
         "goal": KINDS[version.goal - 1],
         "until": trained_until(artifact),
@@ -197,7 +122,6 @@ def _about(version: Version) -> dict[str, Any]:
         "features": list(artifact.config.features.use),
         "figures": {name: figures[name] for name in names if isinstance(figures[name], int | float)},
         "arrived": len(version.shelf.arrived),
-        "history": artifact.config.model.__dict__.get("last", artifact.model.history),
     }
 
 

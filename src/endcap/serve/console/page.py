@@ -1,22 +1,18 @@
 """What every page is made of: who asks, in which language, and what all pages share."""
 
-import hashlib
-import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, cached_property
-from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode
+from functools import cached_property
+from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
 
 from fastapi import Depends
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from endcap.engine.engine import Engine, Role
+from endcap.engine.requests import Slot
 from endcap.engine.version import Version
+from endcap.serve.console.render import environment, static_version
 from endcap.serve.console.session import COOKIE, Session, Sessions
 from endcap.serve.console.slow import Slow
 from endcap.serve.console.texts import COOKIE as LANGUAGE
@@ -37,9 +33,7 @@ PAGES = {
 THEMES = ("light", "dark")
 ROLES: tuple[Role, ...] = ("live", "candidate", "shadow")
 """In the order in which pages show them."""
-FOLDER = Path(__file__).parent
-FIELDS = 200
-"""Of a form."""
+SLOTS: tuple[Slot, ...] = get_args(Slot)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
@@ -168,108 +162,3 @@ def write_page(page: Reading) -> Page:
 
 
 Writing = Annotated[Page, Depends(write_page)]
-
-
-class Form(Mapping[str, str]):
-    """The fields of a form that was sent; of one with several values the last, `several` has all."""
-
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._pairs, self._last = pairs, {name: value.strip() for name, value in pairs}
-
-    def __getitem__(self, name: str) -> str:
-        return self._last.get(name, "")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._last)
-
-    def __len__(self) -> int:
-        return len(self._last)
-
-    def several(self, name: str) -> list[str]:
-        """All values of a field."""
-        return [value for each, value in self._pairs if each == name]
-
-
-async def form_of(request: Request) -> Form:
-    """The form of a request; raises Refused where it is not one that this session was shown."""
-    try:
-        text = (await request.body()).decode()
-        form = Form(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS))
-    except ClientDisconnect:
-        raise Refused(400, "disconnected", "the form did not arrive") from None
-    except ValueError:
-        raise Refused(400, "form", f"found no form in UTF-8 with at most {FIELDS} fields") from None
-    desk = desk_of(request)
-    desk.sessions.check(desk.sessions.read(request.cookies.get(COOKIE)), form["token"])
-    return form
-
-
-def change_of(page: Writing, form: Annotated[Form, Depends(form_of)]) -> Form:
-    """A form that changes something."""
-    return form
-
-
-Sent = Annotated[Form, Depends(form_of)]
-Change = Annotated[Form, Depends(change_of)]
-
-
-@cache
-def environment() -> Environment:
-    """Of the templates; everything is escaped that is not Markup, and an unknown name is an error."""
-    made = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"number": number, "percent": percent, "moment": moment, "day": day, "seconds": seconds}
-    return made
-
-
-@cache
-def static() -> dict[str, bytes]:
-    """The files that pages name, in memory."""
-    return {path.name: path.read_bytes() for path in sorted((FOLDER / "static").iterdir())}
-
-
-@cache
-def static_version() -> str:
-    """Changes with any of them, so that browsers may keep them for good."""
-    return hashlib.sha256(b"".join(static().values())).hexdigest()[:10]
-
-
-def number(value: float | None, places: int = 0) -> str:
-    """Thousands apart; a dash where it is not known."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.{places}f}".replace("-", "−")
-
-
-def percent(value: float | None, places: int = 1) -> str:
-    """A share in hundredths."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.{places}%}".replace("-", "−")
-
-
-def moment(value: float | None) -> str:
-    """Day and minute, UTC."""
-    return _written(value, "%Y-%m-%d %H:%M")
-
-
-def day(value: float | None) -> str:
-    """UTC."""
-    return _written(value, "%Y-%m-%d")
-
-
-def seconds(value: float | None) -> str:
-    """A short time: 4.2 ms, 1.3 s."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
-
-
-def _written(value: float | None, form: str) -> str:
-    if value is None or not math.isfinite(value):
-        return "–"
-    try:
-        return datetime.fromtimestamp(value, UTC).strftime(form)
-    except (OverflowError, ValueError, OSError):
-        return "–"

@@ -3,7 +3,7 @@
 import json
 import time
 from dataclasses import asdict, dataclass
-from typing import Annotated, get_args
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
@@ -11,7 +11,8 @@ from starlette.responses import Response
 from endcap.engine.preview import beside
 from endcap.engine.requests import Ask, Slot
 from endcap.serve.console.cards import Card, List, card_of, list_of
-from endcap.serve.console.page import Change, Desk, Page, Reading
+from endcap.serve.console.form import Change
+from endcap.serve.console.page import SLOTS, Desk, Page, Reading
 from endcap.serve.errors import Refused
 from endcap.store import figures
 from endcap.store.records import Happened, Visitor
@@ -19,7 +20,6 @@ from endcap.store.records import Happened, Visitor
 router = APIRouter()
 
 PLACE = "/console/people"
-SLOTS: tuple[Slot, ...] = get_args(Slot)
 LAST = 60
 """Events that are shown."""
 
@@ -45,9 +45,9 @@ class Did:
 def show(page: Reading, q: Text = "", slot: Slot = "home", item: Text = "") -> Response:
     """The visitor with that id, or the latest ones."""
     desk, asked = page.desk, q.strip()
-    latest = figures.recent(desk.store, RECENT)
     visitor = find(desk, asked) if asked else None
     if visitor is None:
+        latest = figures.recent(desk.store, RECENT)
         near = [each for each in latest if asked.lower() in id_of(each).lower()]
         shown = [(id_of(each), each.user_id is not None, latest[each]) for each in (near if asked else latest)]
         return page("people.html", active="people", q=asked, visitor=None, latest=shown[:24], n=len(latest))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from endcap.bootstrap import Interval
 from endcap.serve.console.texts import Words
 from endcap.store.figures import Span
 
@@ -112,37 +111,37 @@ def lines(
 ) -> Plot:
     """A line for each series."""
     known = [value for values in series.values() for value in values if value is not None]
-    scale = _scale(max(known, default=0.0))
+    marks = scale(max(known, default=0.0))
     width = _step(axis)
     centres = [LEFT + width * (place + 0.5) for place in range(len(axis.labels))]
     drawn = tuple(
-        Line(name, shades[name], *_path(centres, [None if v is None else _y(v, scale[-1]) for v in values]))
+        Line(name, shades[name], *_path(centres, [None if v is None else _y(v, marks[-1]) for v in values]))
         for name, values in series.items()
     )
     rows = tuple(
         (label, *(form(values[place]) if values[place] is not None else "–" for values in series.values()))  # type: ignore[arg-type]
         for place, label in enumerate(axis.labels)
     )
-    return _plot(title, axis, rows, (head, *series), scale, form, total, drawn=drawn)
+    return _plot(title, axis, rows, (head, *series), marks, form, total, drawn=drawn)
 
 
 def columns(title: str, axis: Axis, values: Sequence[float], *, form: Form, head: str = "", total: str = "") -> Plot:
     """A column for each step."""
-    scale, width = _scale(max(values, default=0.0), least=1.0), _step(axis)
+    marks, width = scale(max(values, default=0.0), least=1.0), _step(axis)
     gap = min(2.0, width * 0.2)
     drawn = tuple(
         Column(
             round(LEFT + width * place + gap / 2, 1),
-            round(_y(value, scale[-1]), 1),
+            round(_y(value, marks[-1]), 1),
             round(width - gap, 1),
-            round(HEIGHT - BOTTOM - _y(value, scale[-1]), 1),
+            round(HEIGHT - BOTTOM - _y(value, marks[-1]), 1),
             place == len(values) - 1,
         )
         for place, value in enumerate(values)
         if value > 0
     )
     rows = tuple((label, form(value)) for label, value in zip(axis.labels, values, strict=True))
-    return _plot(title, axis, rows, (head, title), scale, form, total, bars=drawn)
+    return _plot(title, axis, rows, (head, title), marks, form, total, bars=drawn)
 
 
 def _plot(
@@ -150,7 +149,7 @@ def _plot(
     axis: Axis,
     rows: tuple[tuple[str, ...], ...],
     head: tuple[str, ...],
-    scale: Sequence[float],
+    marks: Sequence[float],
     form: Form,
     total: str,
     *,
@@ -174,7 +173,7 @@ def _plot(
         lines=drawn,
         columns=bars,
         x_ticks=tuple(Tick(round(LEFT + width * (place + 0.5), 1), text) for place, text in axis.ticks),
-        y_ticks=tuple(Tick(round(_y(value, scale[-1]), 1), form(value)) for value in scale),
+        y_ticks=tuple(Tick(round(_y(value, marks[-1]), 1), form(value)) for value in marks),
         hits=hits,
         head=head,
         rows=rows,
@@ -189,7 +188,7 @@ def _y(value: float, top: float) -> float:
     return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
 
 
-def _scale(top: float, *, least: float = 0.0) -> list[float]:
+def scale(top: float, *, least: float = 0.0) -> list[float]:
     """From 0 to above `top` in two to four steps of 1, 2 or 5, none smaller than `least`."""
     if not top > 0:
         return [0.0, 1.0]
@@ -209,67 +208,6 @@ def _path(xs: Sequence[float], ys: Sequence[float | None]) -> tuple[str, tuple[t
         if not before and not after:
             dots.append((round(x, 1), round(y, 1)))
     return "".join(parts), tuple(dots)
-
-
-@dataclass(frozen=True)
-class Whisker:
-    """An interval as a line with a point."""
-
-    name: str
-    shade: str
-    y: float
-    low: float | None  # None: too little is known for one
-    high: float | None
-    at: float
-    text: str
-
-
-@dataclass(frozen=True)
-class Whiskers:
-    """Intervals beneath each other on one scale."""
-
-    said: str
-    height: int
-    zero: float | None  # where nothing differs
-    ticks: tuple[Tick, ...]
-    rows: tuple[Whisker, ...]
-
-
-WIDE = 340
-"""Width of intervals."""
-
-ROW = 40
-"""Height of one."""
-
-SIDE = 14
-
-
-def whiskers(said: str, rows: Sequence[tuple[str, str, Interval, str]], *, form: Form, zero: bool = False) -> Whiskers:
-    """Intervals as (name, shade, interval, text); `zero` is drawn where they are differences."""
-    ends = [end for _, _, each, _ in rows for end in (each.value, each.low, each.high) if math.isfinite(end)]
-    low, high = (min([0.0, *ends]), max([0.0, *ends]))
-    spread = (high - low) or 1.0
-    step = _scale(spread)[1]
-    first = math.floor(low / step + 1e-9) if low < 0 else 0
-    marks = [step * place for place in range(first, math.ceil(high / step - 1e-9) + 1)]
-    if len(marks) < 2:
-        marks.append(marks[-1] + step)
-
-    def x(value: float) -> float:
-        return round(SIDE + (WIDE - 2 * SIDE) * (value - marks[0]) / (marks[-1] - marks[0]), 1)
-
-    drawn = tuple(
-        Whisker(
-            name, shade, ROW * place + 28,
-            x(each.low) if math.isfinite(each.low) else None, x(each.high) if math.isfinite(each.high) else None,
-            x(each.value) if math.isfinite(each.value) else x(0.0), text,
-        )
-        for place, (name, shade, each, text) in enumerate(rows)
-    )  # fmt: skip
-    return Whiskers(
-        said, ROW * len(rows) + 30, x(0.0) if zero else None,
-        tuple(Tick(x(value), form(value)) for value in marks), drawn,
-    )  # fmt: skip
 
 
 def shades_of(names: Sequence[str]) -> dict[str, str]:

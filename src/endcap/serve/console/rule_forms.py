@@ -7,7 +7,7 @@ from typing import Any
 
 from endcap.data.errors import InputError
 from endcap.engine.rules import ACTIONS, AtMost, Boost, Bury, Floor, Hide, NoRepeats, Only, Pin, Rule, Scope
-from endcap.serve.console.page import Form
+from endcap.serve.console.form import Form
 from endcap.serve.console.texts import Words
 
 COMMON = tuple(field.name for field in fields(Scope))
@@ -22,7 +22,7 @@ def own_fields(action: str) -> tuple[str, ...]:
 
 
 def body_of(form: Form) -> dict[str, Any]:
-    """The JSON of a rule; what was left empty keeps its default. Raises InputError for a date that is none."""
+    """The JSON of a rule as it was written; what was left empty keeps its default. Raises InputError for no action."""
     action = form["action"]
     body: dict[str, Any] = {"action": action}
     for name in own_fields(action):
@@ -36,7 +36,7 @@ def body_of(form: Form) -> dict[str, Any]:
         body["slots"] = slots
     for name in ("starts", "ends"):
         if form[name]:
-            body[name] = _seconds(name, form[name])
+            body[name] = _seconds(form[name])
     if form["note"]:
         body["note"] = form["note"]
     return body
@@ -45,7 +45,12 @@ def body_of(form: Form) -> dict[str, Any]:
 def values_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in the fields of a form for a rule's JSON; lists where there are several values."""
     action = str(body.get("action", ""))
-    values: dict[str, Any] = {"action": action, "slots": list(body.get("slots", ())), "note": body.get("note", "")}
+    slots = body.get("slots")
+    values: dict[str, Any] = {
+        "action": action,
+        "slots": slots if isinstance(slots, list) else [],
+        "note": body.get("note", ""),
+    }
     for name in ("starts", "ends"):
         values[name] = _date(body.get(name))
     kind = ACTIONS.get(action)
@@ -54,15 +59,16 @@ def values_of(body: Mapping[str, Any]) -> dict[str, Any]:
             continue
         default = "" if field.default is MISSING else field.default
         found = body.get(field.name, default)
-        values[field.name] = "\n".join(found) if isinstance(found, list | tuple) else found
+        values[field.name] = "\n".join(map(str, found)) if isinstance(found, list) else found
     return values
 
 
-def _seconds(name: str, text: str) -> float:
+def _seconds(text: str) -> float | str:
+    """Of a date; what is none stays as it is, and is no rule then."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise InputError(f"found {name} {text!r}; expected a day and a time, such as 2026-12-24T18:00") from None
+        return text
 
 
 def _date(seconds: Any) -> str:

@@ -1,58 +1,32 @@
 """Rules: what holds, a form for each action, a preview before it holds, and who changed what."""
 
-import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from starlette.responses import Response
 
 from endcap.data.errors import InputError
 from endcap.engine.filters import parse
-from endcap.engine.preview import policy_of, preview, published
-from endcap.engine.requests import Ask, Slot
-from endcap.engine.rules import ACTIONS, Boost, Bury, Hide, Only, Rule, check_rule, dump_rule, parse_rule
-from endcap.serve.console.cards import list_of
-from endcap.serve.console.page import Change, Desk, Form, Page, Reading, Writing
-from endcap.serve.console.people import SLOTS, find, id_of
-from endcap.serve.console.rule_forms import Told, body_of, own_fields, told, values_of
+from endcap.engine.preview import published
+from endcap.engine.rules import ACTIONS, check_rule, parse_rule
+from endcap.serve.console.form import Change, Form
+from endcap.serve.console.page import SLOTS, Page, Reading, Writing
+from endcap.serve.console.rule_forms import body_of, own_fields, values_of
+from endcap.serve.console.rule_views import State, previewed, told_change, told_rule
 from endcap.serve.errors import Refused
-from endcap.store import figures
 from endcap.store.checks import identifier
-from endcap.store.records import Visitor
 
 router = APIRouter()
 
 PLACE = "/console/rules"
-K = 10
-"""Places of a list that is previewed."""
-
-VISITORS = 12
-"""Whose lists are counted in a preview."""
-
 LOG = 40
 """Changes that are listed."""
 
 MATCHES = 8
 """Products that a search finds."""
-
-State = Literal["now", "later", "over"]
-
-
-@dataclass(frozen=True)
-class Published:
-    """A rule in the list."""
-
-    rule_id: str
-    told: Told
-    rule: Rule
-    state: State
-    products: int | None  # that its filter lets through
-    problem: str
-    changed: Mapping[str, Any] | None  # the last change of it, where the log still has it
 
 
 @router.get(PLACE)
@@ -64,10 +38,10 @@ def show(page: Reading) -> Response:
     for change in log:
         if change["what"] == "rule":
             last.setdefault(change["name"], change)
-    rules = [_published(page, rule_id, rule, last.get(rule_id)) for rule_id, rule in published(desk.engine).items()]
+    rules = [told_rule(page, rule_id, rule, last.get(rule_id)) for rule_id, rule in published(desk.engine).items()]
     order: list[State] = ["now", "later", "over"]
     unreadable = len(desk.store.rules()) - len(rules)
-    changes = [_change(page, change) for change in log if change["what"] == "rule"][:LOG]
+    changes = [told_change(page, change) for change in log if change["what"] == "rule"][:LOG]
     return page(
         "rules.html",
         active="rules",
@@ -116,7 +90,7 @@ def show_preview(page: Reading, form: Change) -> Response:
         check_rule(rule, page.desk.engine.live.shelf.whole)
     except InputError as error:
         return _form(page, form["id"], body, is_new=is_new, problem=str(error), status=422)
-    return page("rule_preview.html", active="rules", **_previewed(page, form, rule_id, rule, is_new=is_new))
+    return page("rule_preview.html", active="rules", **previewed(page, form, rule_id, rule, is_new=is_new))
 
 
 @router.post(f"{PLACE}/publish")
@@ -170,7 +144,7 @@ def _given(form: Form) -> dict[str, Any]:
     if not form["body"]:
         return body_of(form)
     try:
-        found = json.loads(form["body"])
+        found = from_json(form["body"])
     except ValueError:
         found = None
     if not isinstance(found, dict):
@@ -195,102 +169,3 @@ def _form(
         slots=SLOTS,
         columns=[name for name in catalog.table.column_names if name != "item_id"],
     )
-
-
-def _previewed(page: Page, form: Form, rule_id: str, rule: Rule, *, is_new: bool) -> dict[str, Any]:
-    """What the page of a preview shows: one list twice, and how many others change."""
-    desk, engine = page.desk, page.desk.engine
-    latest, asked = list(figures.recent(desk.store, 2_000))[:VISITORS], form["visitor"]
-    own = find(desk, asked) if asked else None
-    people = [*([own or Visitor()] if asked else []), *(each for each in latest if each != own)] or [Visitor()]
-    slot: Slot = next((each for each in SLOTS if each == form["slot"]), (rule.slots or SLOTS)[0])
-    item = form["item"] or _item(desk, people[0])
-    rules = [*dict(sorted({**published(engine), rule_id: rule}.items())).values()]
-    pairs = preview(engine, rules, [_ask(each, slot, item) for each in people])
-    differ = [place for place, (before, after) in enumerate(pairs) if _ids(before) != _ids(after)]
-    chosen = 0 if asked or not differ else differ[0]  # where nobody in particular was asked for, one who sees it
-    (before, after), shelf, now = pairs[chosen], engine.live.shelf, time.time()
-    return {
-        "rule_id": rule_id,
-        "told": told(rule, page.words),
-        "rule": rule,
-        "state": _state(rule, now),
-        "products": _products(desk, rule),
-        "of": int(shelf.there.sum()),
-        "problems": policy_of(engine.live, [rule], slot, now).problems,
-        "body": json.dumps(dump_rule(rule), ensure_ascii=False),
-        "is_new": is_new,
-        "before": list_of(before, page.words, shelf),
-        "after": list_of(after, page.words, shelf, against=before),
-        "same": chosen not in differ,
-        "lists": len(differ),
-        "asked_lists": len(pairs),
-        "slot": slot,
-        "slots": SLOTS,
-        "visitor": id_of(people[chosen]),
-        "unknown": bool(asked) and own is None,
-        "latest": [id_of(each) for each in latest],
-        "item": item,
-    }
-
-
-def _ids(answer: Any) -> list[str]:
-    return [] if isinstance(answer, InputError) else [each.item_id for each in answer.items]
-
-
-def _ask(visitor: Visitor, slot: Slot, item: str) -> Ask:
-    cart = (item,) if item and slot in ("cart", "purchased") else ()
-    return Ask(visitor, item_id=item if slot == "product" else None, cart=cart, slot=slot, k=K)
-
-
-def _item(desk: Desk, visitor: Visitor) -> str:
-    """A product for lists beside one: the last that the visitor had to do with, else any."""
-    shelf = desk.engine.live.shelf
-    past = desk.store.histories([visitor], last=20)[0]
-    known = [event.item_id for event in reversed(past) if shelf.find(event.item_id)]
-    return known[0] if known else next((each for each in shelf.ids if shelf.there[shelf.find(each)]), "")
-
-
-def _published(page: Page, rule_id: str, rule: Rule, change: Mapping[str, Any] | None) -> Published:
-    desk, now = page.desk, time.time()
-    slot = rule.slots[0] if rule.slots else "home"
-    starts = rule.starts if rule.starts is not None and rule.starts > now else now
-    problems = policy_of(desk.engine.live, [rule], slot, starts).problems
-    return Published(
-        rule_id, told(rule, page.words), rule, _state(rule, now), _products(desk, rule), "; ".join(problems), change
-    )
-
-
-def _state(rule: Rule, now: float) -> State:
-    if rule.ends is not None and rule.ends <= now:
-        return "over"
-    return "later" if rule.starts is not None and rule.starts > now else "now"
-
-
-def _products(desk: Desk, rule: Rule) -> int | None:
-    """The products that a rule's filter lets through."""
-    if not isinstance(rule, Boost | Bury | Hide | Only):
-        return None
-    shelf = desk.engine.live.shelf
-    try:
-        return int(shelf.mask(parse(rule.filter)).sum())
-    except InputError:
-        return None
-
-
-def _change(page: Page, change: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of the log: what was before and after in words, and what can be put back."""
-    sides = {}
-    for side in ("before", "after"):
-        try:
-            sides[side] = None if change[side] is None else told(parse_rule(change[side]), page.words)
-        except InputError:
-            sides[side] = Told("", json.dumps(change[side], ensure_ascii=False), "")
-    return {
-        "time": change["time"],
-        "by": change["by"],
-        "name": change["name"],
-        **sides,
-        "body": None if change["before"] is None else json.dumps(change["before"], ensure_ascii=False),
-        "there": change["after"] is not None,
-    }

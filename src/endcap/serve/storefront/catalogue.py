@@ -147,7 +147,7 @@ def facts(shelf: Shelf, item: int) -> list[tuple[str, str]]:
     return [(label, ", ".join(texts)) for label, texts in found.items()][:MOST_FACTS]
 
 
-@lru_cache(maxsize=4)  # a shelf for each version that serves; each change of the catalogue makes another one
+@lru_cache(maxsize=1)  # each change of the catalogue makes another shelf
 def tree(shelf: Shelf) -> Tree:
     """The categories of the products that are in the shop."""
     texts = np.array(shelf.whole.categories, dtype=object)[shelf.there]

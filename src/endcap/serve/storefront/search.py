@@ -73,12 +73,12 @@ class _Itself:
         return id(self.catalog)
 
 
-@lru_cache(maxsize=4)  # one for each version that serves
+@lru_cache(maxsize=2)  # the catalogue of an artifact, and of the next one that goes live
 def _of_base(base: _Itself) -> Index:
     return index(base.catalog)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=1)
 def _of_changes(shelf: Shelf) -> Index:
     return index(Catalog(shelf.table(list(shelf.rows))))
 

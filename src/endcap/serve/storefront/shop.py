@@ -17,13 +17,15 @@ from endcap.engine.version import Version
 from endcap.serve.serving import Serving
 from endcap.serve.storefront.catalogue import tree
 from endcap.serve.storefront.config import StorefrontConfig
-from endcap.serve.storefront.past import Household, households
+from endcap.serve.storefront.past import Household, households, liked
 from endcap.serve.storefront.pictures import Folder, origins, remote
 from endcap.serve.storefront.search import search
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, Happened, Visitor
 
 MOST_ORIGINS = 20
+LATEST_LIKED = 200
+"""Events of a user by which it is said what they like."""
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +123,19 @@ class Shop:
             log.warning("the database is away: there are no households to step into")
             return ()
 
+    def likes(self, users: Sequence[Household]) -> list[list[str]]:
+        """For each of some users the categories of most of their latest events."""
+        if self.engine.store is None or not users:
+            return [[] for _ in users]
+        shelf = self.version.shelf
+        visitors = [Visitor(each.user_id) for each in users]
+        try:
+            return [liked(shelf, past) for past in self.engine.store.histories(visitors, last=LATEST_LIKED)]
+        except Unavailable:
+            return [[] for _ in users]
 
-@lru_cache(maxsize=4)
+
+@lru_cache(maxsize=1)
 def image_sources(shelf: Shelf) -> str:
     """For the content security policy: where else photos of the catalogue are."""
     found = sorted(origins(shelf.whole))

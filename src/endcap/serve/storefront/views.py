@@ -12,17 +12,19 @@ from endcap.serve.bodies import PathId
 from endcap.serve.errors import Refused
 from endcap.serve.storefront import past
 from endcap.serve.storefront.catalogue import Category, Product, facts, find, in_stock, product, products, tree
-from endcap.serve.storefront.listing import PAGE, Choice, Listing, category_filter, in_category, listing
+from endcap.serve.storefront.listing import Choice, Listing, category_filter, in_category, listing
 from endcap.serve.storefront.pages import STATIC, Page, PageRoute
 from endcap.serve.storefront.search import search
 from endcap.serve.storefront.taste import best
 from endcap.serve.widget.assets import FOR_EVER
 from endcap.store.errors import Unavailable
-from endcap.store.records import Event, Happened, Visitor
+from endcap.store.records import Event, Happened
 
 POPULAR = 100
 """Products that many like: the first stand on the home page, and give their photos to departments."""
 DOORS = 8
+PERSONAL = 240
+"""Products of a category that come in the visitor's own order; who leafs on sees the others."""
 FEW = 12
 """Products that a category must have for a shelf of nothing else."""
 LONGEST_SEARCH = 200
@@ -64,7 +66,7 @@ def category(page: Here, category: PathId) -> Response:
     if found is None:
         raise Refused(404, "not_found", f"there is no category {category!r}")
     choice = _choice(page)
-    first = best(page.version, page.shop.past(page.guest.visitor), PAGE * choice.page, category_filter(found.path))
+    first = best(page.version, page.shop.past(page.guest.visitor), PERSONAL, category_filter(found.path))
     shown = listing(page.shelf, in_category(page.shelf, found.path, first), choice)
     return _listed(page, "category.html", shown, category=found, above=tree(page.shelf).above(found.path),
                    below=tree(page.shelf).below(found.path))  # fmt: skip
@@ -206,4 +208,5 @@ def _basket(page: Page) -> dict[str, Any]:
 
 
 def _households(page: Page) -> list[tuple[past.Household, list[str]]]:
-    return [(each, past.liked(page.shelf, page.shop.past(Visitor(each.user_id)))) for each in page.shop.households()]
+    users = page.shop.households()
+    return list(zip(users, page.shop.likes(users), strict=True))

@@ -141,6 +141,7 @@ class Shelf extends HTMLElement {
   #forget = () => { // nothing more of this visitor is sent or kept here; endcap:changed begins anew
     this.#waiting?.abort();
     this.#unsent = [];
+    this.#shown = undefined;
     this.#eyes.disconnect();
     forgetVisitor(this.#api, this.#query);
   };
@@ -330,7 +331,7 @@ class Shelf extends HTMLElement {
 
   #look(entries) {
     for (const { isIntersecting, target } of entries) {
-      const item = this.#shown.items[[...this.#list.children].indexOf(target)];
+      const item = this.#shown?.items[[...this.#list.children].indexOf(target)];
       if (!isIntersecting || !item) continue;
       this.#eyes.unobserve(target);
       const name = `${this.#shown.list}\n${item.id}`;

@@ -102,8 +102,11 @@ document.addEventListener('click', async (event) => {
 addEventListener('endcap:changed', () => { if (drawer.open) know().catch(() => {}); });
 addEventListener('pageshow', ({ persisted }) => { if (persisted) changed(); }); // the past went on meanwhile
 
-// A photo that cannot be loaded becomes its tile.
+// A photo that cannot be loaded becomes its tile; some have failed before this ran.
 
-document.addEventListener('error', ({ target }) => {
-  if (target.tagName === 'IMG' && target.src.includes('/photo/') && !target.src.endsWith('?tile=')) target.src += '?tile=';
-}, true);
+function tile(image) {
+  if (image.tagName === 'IMG' && image.src.includes('/photo/') && !image.src.endsWith('?tile=')) image.src += '?tile=';
+}
+
+document.addEventListener('error', ({ target }) => tile(target), true);
+for (const image of document.images) if (image.complete && !image.naturalWidth) tile(image);
