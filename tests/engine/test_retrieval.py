@@ -100,6 +100,14 @@ def test_a_boost_reaches_products_that_the_index_would_not_have_found(indexed: I
         assert all(one.items[0] == 17 for one in found)
 
 
+def test_a_boost_with_products_that_cannot_be_scored_orders_the_others(network: Network, product: Product) -> None:
+    grown = product.changed(network, NO_PLACES, N + 5)
+    bonus = np.zeros(N + 6, np.float32)
+    bonus[[17, N + 2]] = 100.0
+    found = grown.find(questions(), [Restriction(bonus=bonus)] * ASKED, [NO_PLACES] * ASKED, 3)
+    assert all(one.items[0] == 17 and np.isfinite(one.scores).all() for one in found)
+
+
 def test_changed_and_new_rows_count_at_once(network: Network, indexed: Indexed, product: Product) -> None:
     # A model of numbers alone has nothing to say of a new item: it exists, and is never found.
     batch = questions()

@@ -148,7 +148,8 @@ def best(scored: Tensor, restrictions: Sequence[Restriction], without: Sequence[
     scored[:, 0] = -torch.inf
     for row, (restriction, seen) in enumerate(zip(restrictions, without, strict=True)):
         if restriction.bonus is not None:
-            scored[row] += torch.from_numpy(restriction.bonus) * scored[row, 1:].std(correction=0)
+            known = scored[row, 1:]  # what cannot be scored has -inf
+            scored[row] += torch.from_numpy(restriction.bonus) * known[known.isfinite()].std(correction=0)
         if restriction.allowed is not None:
             scored[row, torch.from_numpy(~restriction.allowed)] = -torch.inf
         if len(seen):
