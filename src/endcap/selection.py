@@ -70,7 +70,8 @@ def judged(pooled: Pool, weighed: Blend, queries: Queries, metric: str) -> Float
         own = table.gather(1, column.clamp(min=0))
         before = torch.arange(table.shape[1]) < column
         above = ((table > own) | ((table == own) & before)).sum(1)
-        ranks[part] = torch.where(column[:, 0] >= 0, above + 1.0, torch.inf).numpy()
+        shown = (column >= 0) & (own > -torch.inf)  # a score that is not a number is no reason to be shown
+        ranks[part] = torch.where(shown[:, 0], above + 1.0, torch.inf).numpy()
     return Evaluation(ranks, queries.target_offsets, None).metric(metric)
 
 

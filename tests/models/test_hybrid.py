@@ -55,7 +55,7 @@ def test_what_knows_more_counts_more() -> None:
     answers, pooled, _ = questions(200)
     found = blend(pooled, torch.zeros(2))
     assert found.weights[0] > 0.5
-    assert found.weights[1] < 0.1
+    assert found.weights[1] < 0.2
     assert (mixed(pooled, found).argmax(1) == answers)[1::2].float().mean() > 0.9
 
 
@@ -68,6 +68,22 @@ def test_answers_that_no_part_reaches_change_no_weight() -> None:
         torch.cat([pooled.columns, torch.full((200,), -1)]),
     )
     assert_close(blend(more, torch.zeros(2)).weights, reached.weights)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_part_that_is_always_right_counts_a_finite_amount(counted: bool) -> None:
+    answers, pooled, queries = questions(200)
+    pooled.scores[torch.arange(200), answers, 0] = 100.0
+    found = blend(pooled, levels(pooled, torch.tensor([counted, False])))
+    assert torch.isfinite(found.weights).all()
+    assert judged(pooled, found, queries, "hr@1").mean() == 1.0
+
+
+def test_a_score_that_is_not_a_number_is_no_hit() -> None:
+    _, pooled, queries = questions(20)
+    pooled.scores[:10, :, 0] = torch.nan
+    found = judged(pooled, Blend(torch.ones(2), torch.zeros(2), torch.ones(2)), queries, "hr@1")
+    assert not found[:10].any()
 
 
 def test_without_any_answer_all_parts_count_alike() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 EPSILONS = (0.3, 1.0, 0.1, 0.01, 0.001)
 """What a count of nothing is worth, against the usual best score of a part; the likelihood chooses, from the first."""
 FIRST = 0.3
-"""The weight that a part starts with."""
+"""The weight that a part starts with; its logarithm has a normal prior around it, or one always right had no end."""
 
 
 @dataclass(frozen=True)
@@ -91,25 +91,25 @@ def blend(pool: Pool, level: Tensor, epsilons: Tensor | None = None) -> Blend:
 
 
 def _fitted(pool: Pool, start: Blend) -> tuple[float, Blend]:
-    """(the mean surprise, the blend) of the best weights, from those of `start`."""
+    """(the mean surprise, the blend) of the best weights, with the levels and epsilons of `start`."""
     features = _features(pool, start.levels, start.epsilons)
     outside = pool.scores[:, :, 0] == -torch.inf
     rows, columns = pool.rows[pool.columns >= 0], pool.columns[pool.columns >= 0]
     shares = 1.0 / torch.bincount(rows)[rows]  # the answers of one basket count one question
-    heights = start.weights.log().requires_grad_()  # no part counts backwards
+    first = torch.full_like(start.levels, FIRST).log()
+    heights = first.clone().requires_grad_()  # logarithms of the weights: no part counts backwards
     optimizer = torch.optim.LBFGS([heights], max_iter=30, line_search_fn="strong_wolfe")
 
     def surprise() -> Tensor:
         optimizer.zero_grad()
-        scored = (features @ heights.exp()).masked_fill(outside, -torch.inf)
+        scored = (features @ heights.clamp(-10, 5).exp()).masked_fill(outside, -torch.inf)
         losses = scored.logsumexp(1)[rows] - scored[rows, columns]
-        value = (shares * losses).sum() / shares.sum()
+        value = ((shares * losses).sum() + (heights - first).square().sum() / 2) / shares.sum()
         value.backward()
         return value
 
     optimizer.step(surprise)
-    weights = heights.detach().clamp(-10, 10).exp()
-    return float(surprise().detach()), Blend(weights, start.levels, start.epsilons)
+    return float(surprise().detach()), Blend(heights.detach().clamp(-10, 5).exp(), start.levels, start.epsilons)
 
 
 def _features(pool: Pool, level: Tensor, epsilons: Tensor) -> Tensor:
