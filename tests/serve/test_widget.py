@@ -17,8 +17,9 @@ from starlette.routing import Route
 
 from endcap.serve.widget.routes import ANYWHERE, SCRIPT
 from endcap.store.store import Store
-from tests.browser import Open, axe, browser, count_shifts, open_page, served, shifts
-from tests.serve.storefronts import OpenShop, open_shop, shop_app, trained_shop
+from tests.browser import SIZES, Open, axe, browser, count_shifts, faults, open_page, served, shifts
+from tests.serve.storefronts import HARD, OpenShop, open_shop, shop_app, trained_shop
+from tests.serve.storefronts import SCRIPT as MARKUP
 
 __all__ = ["axe", "browser", "open_page", "open_shop", "trained_shop"]
 
@@ -261,6 +262,29 @@ def test_a_signed_user_is_believed_and_no_other(put: Put, store: Store) -> None:
     page = put(f'<endcap-shelf KEY heading="For you" user="bo & co" user-signature="{signature}"></endcap-shelf>')
     page.locator("endcap-shelf").wait_for(state="hidden")
     page.problems[:] = [each for each in page.problems if "403" not in each]
+
+
+def test_texts_stay_texts(put: Put, app: FastAPI) -> None:
+    hard = {f"i{n}": each for n, each in zip(range(10, 16), HARD, strict=False)}
+    app.state.serving.engine.put_items([{**each, "item_id": item_id} for item_id, each in hard.items()])
+    page = put(f"<endcap-shelf KEY heading='<b>&amp;</b>' k='20' filter='item_id:({', '.join(hard)})'></endcap-shelf>")
+    assert set(cards(page)) == set(hard)
+    assert MARKUP in page.locator("endcap-shelf [part=title]").all_inner_texts()
+    assert page.title() == "A shop"
+    assert page.locator("endcap-shelf :is(b, script, img)").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["desk"]["width"]
+
+
+def test_a_shelf_is_for_keyboards_and_screen_readers(put: Put, axe: str) -> None:
+    page = put('<endcap-shelf KEY heading="For you" k="12"></endcap-shelf>', "phone")
+    cards(page)
+    assert faults(page, axe) == []
+    more, back = (page.get_by_role("button", name=name) for name in ("More", "Back"))
+    assert back.get_attribute("aria-disabled") == "true"
+    more.press("Enter")
+    until(lambda: back.get_attribute("aria-disabled") == "false")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.shadowRoot.activeElement.tagName") == "A"
 
 
 @pytest.mark.parametrize("width", ["desk", "phone"])

@@ -322,7 +322,7 @@ class Shelf extends HTMLElement {
     const { scrollLeft, scrollWidth, clientWidth } = this.#list;
     const [back, more] = this.#moves.children;
     const done = Math.abs(scrollLeft);
-    this.#moves.hidden = scrollWidth <= clientWidth + 1;
+    this.#moves.hidden = !this.#shown || scrollWidth <= clientWidth + 1;
     back.setAttribute('aria-disabled', done < 2);
     more.setAttribute('aria-disabled', done + clientWidth > scrollWidth - 2);
   }
