@@ -121,6 +121,7 @@ def test_a_page_of_another_shop_may_not(keyed: TestClient) -> None:
         (URLSafeTimedSerializer(SIGNING, "another use").dumps("s1"), "visitor_forged"),
         (URLSafeTimedSerializer(SIGNING, "endcap visitor").dumps({"session_id": "s1"}), "visitor_forged"),
     ],
+    ids=("none", "no token", "another secret", "another use", "no session"),  # a token holds the time of its making
 )
 def test_forged_tokens(keyed: TestClient, engine: FakeEngine, visitor: str | None, expected: str) -> None:
     event = {"item_id": "tea", "kind": "view", "visitor": visitor}
