@@ -13,7 +13,7 @@ from endcap.engine.explore import explore
 from endcap.engine.requests import Ask, Step
 from endcap.engine.version import Version
 from endcap.replay import Estimate, replay
-from endcap.store.records import Shown, Visitor
+from endcap.store.records import ItemChange, Shown, Visitor
 from tests import shops
 from tests.worlds import table
 
@@ -255,6 +255,17 @@ def test_choices_are_what_the_engine_would_rank_first(version: Version) -> None:
         first = next(item.item_id for item in answered.items if item.item_id in pool)
         shown = asked(number, "ann", LATER, pool, pool[0])
         assert choices(version, [shown], events)(shown, 1, pool) == first
+
+
+def test_a_candidate_that_counts_passes_over_what_came_after_its_training(version: Version) -> None:
+    late = version.with_changes([ItemChange("new", {"item_id": "new", "title": "New"}, 1)], None)
+    seen = [
+        {"user_id": "ann", "item_id": item_id, "time": LATER - 60 + place}
+        for place, item_id in enumerate(("i3", "new"))
+    ]
+    pool = ["new", "i8", "i4"]
+    shown = asked(1, "ann", LATER, pool, "i8")
+    assert choices(late, [shown], table(seen))(shown, 1, pool) == "i4"
 
 
 def test_a_candidate_is_not_asked_what_it_was_trained_on(version: Version) -> None:

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 import torch
 
 from endcap.bootstrap import RESAMPLES
-from endcap.data.batch import ask
 from endcap.engine.past import joined
 from endcap.engine.version import Version
 from endcap.evaluation import SCORES
@@ -79,11 +78,8 @@ def _chosen(
 ) -> dict[tuple[str, int], str | None]:
     memory, find = version.memory, version.shelf.find
     heard = [memory.histories([past], find, each.time)[0] for each, past in zip(shown, pasts, strict=True)]
-    asked = [memory.asked(history, each.time) for each, history in zip(shown, heard, strict=True)]
     histories = joined(heard)
-    batch = ask(
-        histories, np.full(len(shown), version.goal), np.concatenate(asked), last=version.artifact.model.history
-    )
+    batch = version.batch(histories, np.full(len(shown), version.goal), np.array([each.time for each in shown]))
     scored = version.retriever.scores(batch).numpy()
     scored[:, 0] = -np.inf
     if not version.repeat:

@@ -43,6 +43,7 @@ from endcap.describe import candidates, describe
 from endcap.evaluation import measure
 from endcap.examples import examples, history_of, top_items
 from endcap.experiment import run
+from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
 from endcap.report import render
 from endcap.results import plain
 from endcap.serve import commands
@@ -61,17 +62,6 @@ Goal = Literal["view", "cart", "purchase", "review"]
 DEFAULT_MODELS = ("popular", "transitions", "ease", "gru", "transformer")
 
 EventsArgument = Annotated[str, typer.Argument(metavar="EVENTS", help="The log: a file, a folder, or completejourney.")]
-ItemsOption = Annotated[Path | None, typer.Option("--items", help="The catalogue.")]
-FormatOption = Annotated[
-    str | None, typer.Option("--format", help=f"Guessed; or one of {', '.join(form.name for form in sources.FORMATS)}.")
-]
-MapOption = Annotated[
-    list[str] | None,
-    typer.Option("--map", metavar="COLUMN=NAME", help="Our column = its name in the file; repeatable."),
-]
-KindOption = Annotated[
-    list[str] | None, typer.Option("--kind", metavar="WORD=KIND", help="The file's word = our kind; repeatable.")
-]
 ImagesOption = Annotated[
     Path | None,
     typer.Option("--images", metavar="PATH", help="Photos of the products, a folder or a zip; implies --use."),
@@ -80,7 +70,6 @@ UseOption = Annotated[
     str | None,
     typer.Option("--use", metavar="tabular,text,photos", help="What the networks are told of products."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,9 +121,9 @@ def check(
     backend = backends.local()
     with screen.steps() as step:
         step("reading")
-        tables = sources.read(backend, Path(events), format=format, columns=_pairs(map, "--map"), items=items)
+        tables = sources.read(backend, Path(events), format=format, columns=pairs(map, "--map"), items=items)
         step("checking every row")
-        validated = validate(backend, tables.events, now=time.time(), kinds=_pairs(kind, "--kind"))
+        validated = validate(backend, tables.events, now=time.time(), kinds=pairs(kind, "--kind"))
         validated = resolve(backend, validated, tables.aliases)
         catalogue = None if tables.items is None else validate_items(backend, tables.items)
         step("summarising")
@@ -198,8 +187,8 @@ def compare(
         items=str(items) if items else None,
         images=str(images) if images else None,
         format=format,
-        columns=_pairs(map, "--map"),
-        kinds=_pairs(kind, "--kind"),
+        columns=pairs(map, "--map"),
+        kinds=pairs(kind, "--kind"),
         goal=goal,
         min_rating=min_rating,
         repeats=repeats,
@@ -521,7 +510,7 @@ def look(
     looking.check_place(out)  # before the long part
     with screen.steps() as step:
         step("reading the catalogue")
-        listing = read_catalog(backends.local(), named, format=format, columns=columns | _pairs(map, "--map"))
+        listing = read_catalog(backends.local(), named, format=format, columns=columns | pairs(map, "--map"))
         photos = photos or (named if listing.is_photos else None)
         found = looking.look(listing, looking.photos_of(listing, photos, features, step), features, step)
         step("writing the report")
@@ -559,7 +548,7 @@ def similar(
     else:
         with screen.steps() as step:
             step("reading the new products")
-            listing = read_catalog(backends.local(), items, columns=_pairs(map, "--map"))
+            listing = read_catalog(backends.local(), items, columns=pairs(map, "--map"))
             photos = looking.photos_of(listing, images, shelf.described.encoders.config, step)
         lines = likeness.alike_to_new(shelf, listing, photos, item, k)
     if as_json:
@@ -595,17 +584,6 @@ def demo(
 
 for _command in (commands.load, commands.serve, live_commands.update, live_commands.experiment):
     app.command()(_command)
-
-
-def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
-    """`name=value` options as a dictionary."""
-    pairs = {}
-    for text in given or []:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip() or not value.strip():
-            raise InputError(f"found {option} {text!r}; expected {option} name=value")
-        pairs[name.strip()] = value.strip()
-    return pairs
 
 
 def _print(value: Any) -> None:

@@ -19,6 +19,7 @@ from endcap.choices import judged
 from endcap.data.errors import InputError
 from endcap.engine.version import Version
 from endcap.exposure import CLICKS
+from endcap.options import JsonOption
 from endcap.replay import Estimate
 from endcap.serve.commands import DbOption, database_of
 from endcap.store.errors import Unavailable
@@ -29,7 +30,6 @@ from endcap.update import Update
 from endcap.update import update as renew
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="The artifact that `endcap serve` was given.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def experiment(

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from endcap.data.errors import InputError
-from endcap.data.vocabulary import Vocabulary
 from endcap.engine.explore import explore, with_ids
 
 ITEMS = np.array([7, 3, 9, 1, 4, 8])
@@ -85,7 +84,7 @@ def test_no_item_is_lost_or_twice_and_pins_stay(
 
 def test_the_log_gets_ids() -> None:
     _, records = explore(np.array([2, 1]), np.array([1.0, 0.0]), [0], 2, np.random.default_rng(0))
-    (named,) = with_ids(records, Vocabulary(("milk", "tea")))
+    (named,) = with_ids(records, ("milk", "tea"))
     assert named == {**records[0], "pool": ["tea", "milk"]}
 
 

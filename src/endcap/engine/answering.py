@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from endcap.data.batch import Batch
-from endcap.data.batch import ask as batch_of
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.schema import GOALS, KINDS
 from endcap.data.vocabulary import Ints
 from endcap.engine import reasons
 from endcap.engine.diversity import diversify
-from endcap.engine.explore import explore
+from endcap.engine.explore import explore, with_ids
 from endcap.engine.filters import parse
 from endcap.engine.past import Past
 from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot, Step
@@ -47,7 +46,6 @@ class Question:
     """A request that was understood."""
 
     ask: Ask
-    past: Past  # with what came with the request
     goal: int  # a kind, from 1
     restriction: Restriction
     policy: Policy | None
@@ -95,10 +93,9 @@ def answer(
     results: list[Given | InputError] = [each if isinstance(each, InputError) else _EMPTY for each in questions]
     if not understood:
         return results
-    chosen = version.heard(histories if len(good) == len(asks) else histories.take(np.array(good)))
+    chosen = histories if len(good) == len(asks) else histories.take(np.array(good))
     goals = np.array([each.goal for each in understood], np.int64)
-    # A score may use a window of the history; what was seen counts from all of it.
-    batch = batch_of(chosen, goals, version.memory.asked(chosen, now), last=version.artifact.model.history)
+    batch = version.batch(chosen, goals, now)
     wanted = max(_wanted(each, exploring) for each in understood)
     found = version.retriever.find(
         batch, [each.restriction for each in understood], [each.without for each in understood], wanted
@@ -144,7 +141,6 @@ def _understood(
         hidden.append(np.array([item for event in past if (item := _bought(version, event, policy, now))], np.int64))
     return Question(
         ask=ask,
-        past=past,
         goal=_goal(version, ask),
         restriction=_restriction(version, ask, policy),
         policy=policy,
@@ -216,8 +212,7 @@ def _listed(
         values = np.array([scored.get(item, 0.0) for item in items.tolist()])  # of pins it is not asked
         places = range(max(0, last - exploring.places), last)
         items, records = explore(items, values, places, exploring.pool, random, fixed=fixed)
-        ids = version.shelf.ids
-        explored = tuple({**each, "pool": [ids[item - 1] for item in each["pool"]]} for each in records)
+        explored = with_ids(records, version.shelf.ids)
     items = items[: ask.k]
     return [(item, scored.get(item)) for item in items.tolist()], explored
 
@@ -244,16 +239,14 @@ def _given(
 
 def explain(version: Version, history: Histories, items: Ints, goal: int, now: float) -> list[Reason]:
     """Why each of some items stands in the list of one history."""
-    last = version.artifact.model.history
 
     def batch(histories: Histories) -> Batch:
-        heard = version.heard(histories)
-        return batch_of(heard, np.full(len(heard), goal), version.memory.asked(heard, now), last=last)
+        return version.batch(histories, np.full(len(histories), goal), now)
 
     def scores(histories: Histories) -> NDArray[np.float32]:
         return version.retriever.scores(batch(histories))[:, items].numpy()
 
-    carried = reasons.by_events(history, scores, version.memory.without, last=last)
+    carried = reasons.by_events(history, scores, version.memory.without, last=version.artifact.model.history)
     columns, blanked = version.blanked(items, batch(history))
     features = reasons.by_features(scores(history)[0], blanked, columns)
     shelf, result = version.shelf, []

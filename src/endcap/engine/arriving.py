@@ -40,10 +40,15 @@ def described(rows: Catalog, encoders: Encoders, fingerprint: str, store: Store 
     missing = [item_id for item_id in ids if item_id not in kept]
     parts = [like.like([item_id], data) for item_id, data in kept.items()]
     if missing:
-        made = describe(Catalog.from_table(rows.table, missing), encoders, store.photos(missing))
-        store.put_vectors(fingerprint, {item_id: made.of([item_id]).to_bytes() for item_id in missing})
-        parts.append(made)
+        parts.append(keep(Catalog.from_table(rows.table, missing), encoders, fingerprint, store, {}))
     return reduce(Products.joined, parts).of(ids)
+
+
+def keep(rows: Catalog, encoders: Encoders, fingerprint: str, store: Store, photos: Mapping[str, bytes]) -> Products:
+    """Describes products and puts that into the store; `photos` are newer than those that are there."""
+    found = describe(rows, encoders, {**store.photos(rows.item_ids), **photos})
+    store.put_vectors(fingerprint, {item_id: found.of([item_id]).to_bytes() for item_id in rows.item_ids})
+    return found
 
 
 def describe(rows: Catalog, encoders: Encoders, photos: Mapping[str, bytes]) -> Products:

@@ -17,11 +17,11 @@ from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
 from endcap.engine.answering import Exploring, Given, answer
-from endcap.engine.arriving import check_photo, checked, describe
+from endcap.engine.arriving import check_photo, checked, keep
 from endcap.engine.filters import parse
-from endcap.engine.past import Past
-from endcap.engine.requests import Answer, Ask, Recommended, Slot
-from endcap.engine.rules import Policy, Rule, check_rule, compile_rules, dump_rule, parse_rule
+from endcap.engine.past import Past, pasts_of
+from endcap.engine.requests import NOBODY, Answer, Ask, Recommended, Slot
+from endcap.engine.rules import Policy, Rule, check_rule, dump_rule, parse_rule, readable
 from endcap.engine.shadow import Shadow
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
@@ -99,7 +99,10 @@ class Engine:
         now = time.time()
         with self._lock:
             roles, shares = dict(self._roles), dict(self._shares)
-        pasts = self._pasts(asks)
+        for ask in asks:
+            if ask.history is None:
+                self._identify(ask.visitor)
+        pasts = pasts_of(self.store, asks, self.config.last)
         results: list[Answer | InputError] = [_NOTHING] * len(asks)
         test = _test(roles) if "candidate" in roles else None
         for role, places in self._arms(asks, roles, shares).items():
@@ -152,10 +155,8 @@ class Engine:
             shelf = version.shelf.with_changes(changes)
             told = version.news(changes, shelf)
             if told and version.artifact.described is not None:
-                given = {**store.photos(told), **(photos or {})}
-                encoders = version.artifact.described.encoders
-                found = describe(Catalog.from_table(shelf.table(told), told), encoders, given)
-                store.put_vectors(version.encoders, {item_id: found.of([item_id]).to_bytes() for item_id in told})
+                read = Catalog.from_table(shelf.table(told), told)
+                keep(read, version.artifact.described.encoders, version.encoders, store, photos or {})
         revision = store.put_items(rows)
         for item_id, data in (photos or {}).items():
             revision = store.put_photo(item_id, data) or revision
@@ -183,7 +184,7 @@ class Engine:
                 changes = self.store.items_since(self._seen.items)
                 self._roles = {role: each.with_changes(changes, self.store) for role, each in self._roles.items()}
             if now.rules > self._seen.rules:
-                self._rules = tuple(filter(None, (_readable(*rule) for rule in self.store.rules())))
+                self._rules = tuple(readable(self.store.rules()).values())
             self._policies.clear()
             reload = now.models > self._seen.models
             self._seen = now
@@ -291,19 +292,6 @@ class Engine:
             self._shares = {role: float(wanted[role].get("share", 0.0)) for role in loaded}
             self._policies.clear()
 
-    def _pasts(self, asks: Sequence[Ask]) -> list[Past]:
-        """What each visitor did: as the request says, else as the store knows."""
-        pasts: list[Past] = [ask.history or () for ask in asks]
-        asked = [n for n, ask in enumerate(asks) if ask.history is None and ask.visitor != NOBODY]
-        if self.store is None or not asked:
-            return pasts
-        for n in asked:
-            self._identify(asks[n].visitor)
-        known = self.store.histories([asks[n].visitor for n in asked], last=self.config.last)
-        for n, past in zip(asked, known, strict=True):
-            pasts[n] = past
-        return pasts
-
     def _identify(self, visitor: Visitor) -> None:
         """A request that names both a session and a user says that they are one."""
         if visitor.user_id is None or visitor.session_id is None or self.store is None:
@@ -365,24 +353,13 @@ class Engine:
         key = (version.shelf, slot)
         policy = self._policies.get(key)
         if policy is None or policy.until <= now:
-            shelf, rebought = version.shelf, version.artifact.facts.get("rebought", ())
-            policy = compile_rules(self._rules, slot, shelf.whole, shelf.find, now, rebought=rebought)
+            policy = version.policy(self._rules, slot, now)
             for problem in policy.problems:
                 log.warning("rules of slot %s: %s", slot, problem)
             self._policies[key] = policy
         return policy
 
 
-def _readable(rule_id: str, body: Mapping[str, Any]) -> Rule | None:
-    """A stored rule; one that a newer endcap wrote is left out and named, so that the shop goes on."""
-    try:
-        return parse_rule(body)
-    except InputError as error:
-        log.warning("rule %s was left out: %s", rule_id, error)
-        return None
-
-
-NOBODY = Visitor()
 _NOTHING = InputError("not answered")
 
 

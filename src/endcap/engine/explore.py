@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from endcap.data.errors import InputError
-from endcap.data.vocabulary import Floats, Ints, Vocabulary
+from endcap.data.vocabulary import Floats, Ints
 
 EVEN = 0.5
 """The share of the chance that all of a pool have alike; the rest goes by score. It keeps every chance above zero."""
@@ -59,9 +59,9 @@ def explore(
     return result, records
 
 
-def with_ids(records: Sequence[Mapping[str, Any]], vocabulary: Vocabulary) -> tuple[dict[str, Any], ...]:
-    """The records with the ids of their items, as the store keeps them."""
-    return tuple({**record, "pool": [vocabulary.id(item) for item in record["pool"]]} for record in records)
+def with_ids(records: Sequence[Mapping[str, Any]], ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
+    """The records with the ids of their items, as the store keeps them; `ids[i - 1]` has index i."""
+    return tuple({**record, "pool": [ids[item - 1] for item in record["pool"]]} for record in records)
 
 
 def _chances(scores: Floats, even: float) -> Floats:

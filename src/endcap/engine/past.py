@@ -9,8 +9,9 @@ from endcap.artifact import Artifact
 from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.schema import GOALS
 from endcap.data.vocabulary import Floats, Ints
-from endcap.engine.requests import Step
+from endcap.engine.requests import NOBODY, Ask, Step
 from endcap.store.records import Happened
+from endcap.store.store import Store
 
 Past = Sequence[Happened | Step]
 """The events of one visitor, oldest first."""
@@ -68,12 +69,11 @@ class Memory:
         )
         return histories, unknown
 
-    def asked(self, histories: Histories, now: float) -> Floats:
+    def asked(self, histories: Histories, now: float | Floats) -> Floats:
         """(histories,) when each is asked: now, or after the longest wait of the log where the last event is older."""
-        if histories.times is None:
-            return np.full(len(histories), now)
-        result, some = np.full(len(histories), now), histories.lengths > 0
-        result[some] = np.fmin(now, histories.times[histories.offsets[1:][some] - 1] + self.longest)
+        result, some = np.full(len(histories), now, np.float64), histories.lengths > 0
+        if histories.times is not None:
+            result[some] = np.fmin(result[some], histories.times[histories.offsets[1:][some] - 1] + self.longest)
         return result
 
     def without(self, history: Histories, item: int) -> Histories:
@@ -119,6 +119,17 @@ def heard(known: Sequence[int]) -> dict[str, int]:
     if goals:
         nearest["click"] = nearest["view"]
     return nearest | {name: kind for name, kind in KIND_INDEX.items() if kind in known}
+
+
+def pasts_of(store: Store | None, asks: Sequence[Ask], last: int) -> list[Past]:
+    """What each visitor did: as the request says, else the `last` events that the store knows."""
+    pasts: list[Past] = [ask.history or () for ask in asks]
+    asked = [n for n, ask in enumerate(asks) if ask.history is None and ask.visitor != NOBODY]
+    if store is not None and asked:
+        known = store.histories([asks[n].visitor for n in asked], last=last)
+        for n, past in zip(asked, known, strict=True):
+            pasts[n] = past
+    return pasts
 
 
 def joined(parts: Sequence[Histories]) -> Histories:

@@ -1,7 +1,7 @@
 """The nouns of a request: what is asked, and what is answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from endcap.store.records import Visitor
@@ -10,6 +10,10 @@ Slot = Literal["home", "product", "cart", "purchased", "email"]
 """Where the list stands: a home page, beside a product, in the cart, after a purchase, in a message."""
 
 Goal = Literal["view", "cart", "purchase", "review"]
+
+
+NOBODY = Visitor()
+"""Who asks without a name."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Step:
 class Ask:
     """A request for recommendations."""
 
-    visitor: Visitor = field(default_factory=Visitor)
+    visitor: Visitor = NOBODY
     history: tuple[Step, ...] | None = None  # in place of what the store knows of the visitor, oldest first
     item_id: str | None = None  # the product that is looked at; slot product
     cart: tuple[str, ...] = ()  # what lies in the cart or was just bought

@@ -163,8 +163,8 @@ def best(scored: Tensor, restrictions: Sequence[Restriction], without: Sequence[
 class Indexed:
     """Candidates by vectors of 4 bits for two numbers, all of which are compared, then ranked by their exact scores.
 
-    Product quantisation with its tables in registers (André et al. 2015; faiss calls it fast scan) compares a million
-    vectors of 64 numbers in some 2 ms, so that nothing is gained by looking into a part of them only. The bias is one
+    Product quantisation with its tables in registers (André et al. 2015; faiss calls it fast scan) compares all of a
+    million vectors in milliseconds, so that nothing is gained by looking into a part of them only. The bias is one
     more number of each vector, against a 1 in the query. How many candidates are ranked anew is set when it is built:
     as few as find RECALL of the ten best of a sample. Filters are honoured inside the search.
     """

@@ -1,6 +1,7 @@
 """A merchandiser's rules: what stands where, what is favoured, what is not shown; docs/rules.md has each as JSON."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -16,13 +17,15 @@ from endcap.data.vocabulary import Ints
 from endcap.engine.filters import Mask, parse, plain
 from endcap.engine.requests import Slot
 
+log = logging.getLogger(__name__)
 
-def _readable(text: str) -> str:
+
+def _parsed(text: str) -> str:
     parse(text)
     return text
 
 
-FilterText = Annotated[str, AfterValidator(_readable)]
+FilterText = Annotated[str, AfterValidator(_parsed)]
 Strength = Annotated[FiniteFloat, Interval(gt=0, le=100)]
 Days = Annotated[FiniteFloat, Interval(gt=0, le=36_500)]
 Seconds = Annotated[FiniteFloat, Field(ge=0)]
@@ -151,6 +154,17 @@ def parse_rule(body: Any) -> Rule:
         return RULE.validate_python(dict(body))
     except ValidationError as error:
         raise InputError(f"rule: {_explain(error, body)}") from error
+
+
+def readable(stored: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Rule]:
+    """The rules of a store by their ids; one that a newer endcap wrote is left out and named: the shop goes on."""
+    found = {}
+    for rule_id, body in stored:
+        try:
+            found[rule_id] = parse_rule(body)
+        except InputError as error:
+            log.warning("rule %s was left out: %s", rule_id, error)
+    return found
 
 
 def dump_rule(rule: Rule) -> dict[str, Any]:

@@ -13,13 +13,15 @@ import torch
 
 from endcap import artifact as artifacts
 from endcap.artifact import Artifact
-from endcap.data.batch import Batch
+from endcap.data.batch import Batch, ask
 from endcap.data.catalog import Catalog
 from endcap.data.interactions import KIND_INDEX, Histories
-from endcap.data.vocabulary import Ints
+from endcap.data.vocabulary import Floats, Ints
 from endcap.engine.arriving import described
 from endcap.engine.past import Memory
+from endcap.engine.requests import Slot
 from endcap.engine.retrieval import NO_PLACES, Floats32, Retriever, retriever
+from endcap.engine.rules import Policy, Rule, compile_rules
 from endcap.engine.shelf import Shelf
 from endcap.examples import usual_goal
 from endcap.features.products import Products
@@ -140,9 +142,18 @@ class Version:
                 found.append(torch.addmm(bias, query, vectors.T)[0].numpy())
         return columns, np.array(found, np.float32)
 
-    def heard(self, histories: Histories) -> Histories:
-        """What the model can read of histories: one that knows items by their number alone reads no later ones."""
-        return histories if self.knows_content else histories.known(self.artifact.traits.n_items)
+    def batch(self, histories: Histories, goals: Ints, now: float | Floats) -> Batch:
+        """The question after each history, as far as the model can read it.
+
+        One that knows items by their number alone reads none that came later, and each looks at its window alone.
+        """
+        heard = histories if self.knows_content else histories.known(self.artifact.traits.n_items)
+        return ask(heard, goals, self.memory.asked(heard, now), last=self.artifact.model.history)
+
+    def policy(self, rules: Sequence[Rule], slot: Slot, now: float) -> Policy:
+        """The rules of a slot, compiled for the catalogue as it is."""
+        rebought = self.artifact.facts.get("rebought", ())
+        return compile_rules(rules, slot, self.shelf.whole, self.shelf.find, now, rebought=rebought)
 
     def with_changes(self, changes: Sequence[ItemChange], store: Store | None) -> "Version":
         """After changes of the catalogue: a new product has its row, its vectors and a score from the next question on.

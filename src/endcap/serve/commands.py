@@ -1,7 +1,6 @@
 """The commands `endcap serve` and `endcap load`."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +8,11 @@ from typing import Annotated
 import typer
 
 from endcap import screen
-from endcap.data import sources
 from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
 from endcap.load import Loaded
 from endcap.load import load as read_into
+from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
 from endcap.results import plain
 from endcap.serve.config import ServeConfig
 from endcap.serve.run import serve as run
@@ -80,19 +79,11 @@ def serve(
 def load(
     events: Annotated[str, typer.Argument(metavar="EVENTS", help="The log: a file or a folder, with times.")],
     db: Annotated[str, typer.Option("--db", metavar="URL", help="sqlite:///shop.db or postgresql://…")],
-    items: Annotated[Path | None, typer.Option("--items", help="The catalogue.")] = None,
-    format: Annotated[  # noqa: A002
-        str | None,
-        typer.Option("--format", help=f"Guessed; or one of {', '.join(form.name for form in sources.FORMATS)}."),
-    ] = None,
-    map: Annotated[  # noqa: A002
-        list[str] | None,
-        typer.Option("--map", metavar="COLUMN=NAME", help="Our column = its name in the file; repeatable."),
-    ] = None,
-    kind: Annotated[
-        list[str] | None, typer.Option("--kind", metavar="WORD=KIND", help="The file's word = our kind; repeatable.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    items: ItemsOption = None,
+    format: FormatOption = None,  # noqa: A002
+    map: MapOption = None,  # noqa: A002
+    kind: KindOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a log and a catalogue into the database of a server; a second run adds nothing.
 
@@ -106,8 +97,8 @@ def load(
         events=events,
         items=str(items) if items else None,
         format=format,
-        columns=_pairs(map, "--map"),
-        kinds=_pairs(kind, "--kind"),
+        columns=pairs(map, "--map"),
+        kinds=pairs(kind, "--kind"),
     )
     try:
         store = Store.open(db)
@@ -143,14 +134,3 @@ def _show(loaded: Loaded, events: str) -> None:
     }
     facts |= {f"{sort.column}: {sort.problem}": f"{sort.rows:,} rows" for sort in loaded.problems}
     screen.out.print(screen.facts(facts, events))
-
-
-def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
-    """`name=value` options as a dictionary."""
-    pairs = {}
-    for text in given or []:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not (name and equals and value):
-            raise InputError(f"found {option} {text!r}; expected {option} name=value")
-        pairs[name] = value
-    return pairs

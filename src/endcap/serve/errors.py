@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -40,7 +40,12 @@ class Refused(HTTPException):
         self.code = code
 
 
-def errors(app: ASGIApp) -> ASGIApp:
+async def handle(request: Request, error: Exception) -> Response:
+    """The answer that an exception is; also for FastAPI, which has answers of its own for some."""
+    return response_of(error)
+
+
+def errors(app: ASGIApp, answer: Callable[[Request, Exception], Awaitable[Response]] = handle) -> ASGIApp:
     """Middleware: an exception becomes an answer, never a traceback. What nobody expected has an id in the log."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,14 +61,10 @@ def errors(app: ASGIApp) -> ASGIApp:
         except Exception as error:
             if started:
                 raise
-            await response_of(error)(scope, receive, send)
+            response = await answer(Request(scope, receive), error)
+            await response(scope, receive, send)
 
     return for_http(app, serve)
-
-
-async def handle(request: Request, error: Exception) -> Response:
-    """For FastAPI, which has answers of its own for some exceptions."""
-    return response_of(error)
 
 
 def response_of(error: Exception) -> Response:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from endcap.serve.access import access
 from endcap.serve.asgi import for_http
@@ -21,7 +21,7 @@ from endcap.serve.console.page import Desk, SignedOut, page_of
 from endcap.serve.console.session import PATH, Sessions
 from endcap.serve.console.slow import Slow
 from endcap.serve.console.traffic import Traffic
-from endcap.serve.errors import Refused, response_of
+from endcap.serve.errors import Refused, errors, response_of
 from endcap.serve.keys import Keys
 from endcap.serve.limits import body_limit, deadline
 from endcap.serve.serving import Serving
@@ -58,7 +58,7 @@ def pages_of(desk: Desk) -> FastAPI:
         redirect_slashes=False,
         exception_handlers={HTTPException: _wrong, RequestValidationError: _wrong},
         middleware=[
-            Middleware(_problems),
+            Middleware(errors, answer=_wrong),
             *guard,
             Middleware(deadline, seconds=desk.serving.config.timeout),
             Middleware(body_limit, most=MOST, photo=MOST),
@@ -81,28 +81,6 @@ def _read(traffic: Traffic) -> None:
         traffic.keep()
     except Exception:
         log.exception("the metrics could not be read")
-
-
-def _problems(app: ASGIApp) -> ASGIApp:
-    """Middleware: an exception becomes a page."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def sending(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await app(scope, receive, sending)
-        except Exception as error:
-            if started:
-                raise
-            response = await _wrong(Request(scope, receive), error)
-            await response(scope, receive, send)
-
-    return for_http(app, serve)
 
 
 async def _wrong(request: Request, error: Exception) -> Response:

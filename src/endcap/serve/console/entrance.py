@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from endcap.serve.assets import FOR_EVER
 from endcap.serve.console.form import Sent
 from endcap.serve.console.page import Anyone
-from endcap.serve.console.render import static
+from endcap.serve.console.render import STATIC
 from endcap.serve.console.session import PATH, Session
 from endcap.serve.errors import Refused
 from endcap.serve.keys import rate_of
@@ -15,8 +16,6 @@ router = APIRouter()
 
 TRIES = rate_of("10/minute")
 """Of an address, to log in."""
-
-TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 @router.get(f"{PATH}/")
@@ -50,9 +49,8 @@ def log_out(page: Anyone, form: Sent) -> Response:
 
 
 @router.get(f"{PATH}/static/{{name}}")
-def file(name: str) -> Response:
+def file(name: str, request: Request) -> Response:
     """A style or a script; its address changes with it."""
-    if name not in static():
+    if name not in STATIC:
         raise Refused(404, "not_found", "there is no such file")
-    kept = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(static()[name], media_type=TYPES[name.rpartition(".")[2]], headers=kept)
+    return STATIC[name].response(request, FOR_EVER)

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from endcap.engine.engine import Engine, Role
 from endcap.engine.requests import Slot
 from endcap.engine.version import Version
-from endcap.serve.console.render import environment, static_version
+from endcap.serve.console.render import environment
 from endcap.serve.console.session import COOKIE, Session, Sessions
 from endcap.serve.console.slow import Slow
 from endcap.serve.console.texts import COOKIE as LANGUAGE
@@ -103,7 +103,6 @@ class Page:
             languages=LANGUAGES,
             other=[self._address(lang=each) for each in LANGUAGES],
             theme=next((each for each in THEMES if each == self.request.cookies.get("endcap_theme")), ""),
-            version=static_version(),
             shop=getattr(self.desk.serving.engine, "name", ""),
             live=str(self.desk.serving.engine.about["models"]["live"]),
             done=self.request.query_params.get("done", ""),

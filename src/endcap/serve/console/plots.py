@@ -17,7 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 42, 4, 12, 22
 SHADES = 8
 """Colours of the page: classes c0 to c7."""
 
-HOUR, DAY = 3_600, 86_400
+DAY = 86_400
 Form = Callable[[float], str]
 """How a number is written."""
 

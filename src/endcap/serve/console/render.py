@@ -1,40 +1,26 @@
 """Templates, how they write numbers and times, and the files that they name."""
 
-import hashlib
 import math
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
+
+from endcap.serve.assets import assets, templates
+from endcap.serve.console.session import PATH
 
 FOLDER = Path(__file__).parent
+STATIC = assets(FOLDER / "static")
 
 
 @cache
 def environment() -> Environment:
-    """Of the templates; everything is escaped that is not Markup, and an unknown name is an error."""
-    made = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """Of the templates, with what they write numbers and times by."""
+    made = templates(FOLDER / "templates")
+    made.globals["asset"] = lambda name: f"{PATH}/static/{name}?{STATIC[name].tag}"
     made.filters |= {"number": number, "percent": percent, "moment": moment, "day": day, "seconds": seconds}
     return made
-
-
-@cache
-def static() -> dict[str, bytes]:
-    """The files that pages name, in memory."""
-    return {path.name: path.read_bytes() for path in sorted((FOLDER / "static").iterdir())}
-
-
-@cache
-def static_version() -> str:
-    """Changes with any of them, so that browsers may keep them for good."""
-    return hashlib.sha256(b"".join(static().values())).hexdigest()[:10]
 
 
 def number(value: float | None, places: int = 0) -> str:

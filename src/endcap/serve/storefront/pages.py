@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from endcap.data.errors import InputError
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
+from endcap.serve.assets import assets, templates
 from endcap.serve.errors import response_of
 from endcap.serve.serving import caller_of
 from endcap.serve.storefront import language as languages
@@ -29,12 +30,11 @@ from endcap.serve.storefront.guest import Guest, guest_of, remember, set_cookie
 from endcap.serve.storefront.language import Language
 from endcap.serve.storefront.past import shortened
 from endcap.serve.storefront.shop import Shop, image_sources, shop_of
-from endcap.serve.widget.assets import Asset
 from endcap.serve.widget.routes import SCRIPT
 from endcap.store.errors import Unavailable
 
 HERE = Path(__file__).parent
-STATIC = {path.name: Asset.of(path) for path in sorted((HERE / "static").iterdir())}
+STATIC = assets(HERE / "static")
 THEMES = ("light", "dark")
 NAVIGATION = 9
 POLICY = (
@@ -148,13 +148,7 @@ def asset(name: str) -> str:
 
 
 def _environment() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    found = templates(HERE / "templates")
     found.globals |= {"asset": asset, "shortened": shortened, "nonce": lambda: secrets.token_hex(8)}
     found.filters["json"] = lambda value: to_json(value).decode()
     return found

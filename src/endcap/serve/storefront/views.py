@@ -8,6 +8,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from endcap.serve.assets import FOR_EVER
 from endcap.serve.bodies import PathId
 from endcap.serve.errors import Refused
 from endcap.serve.storefront import past
@@ -16,7 +17,6 @@ from endcap.serve.storefront.listing import Choice, Listing, category_filter, in
 from endcap.serve.storefront.pages import STATIC, Page, PageRoute
 from endcap.serve.storefront.search import search
 from endcap.serve.storefront.taste import best
-from endcap.serve.widget.assets import FOR_EVER
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, Happened
 

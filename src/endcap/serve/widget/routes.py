@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from endcap import page
+from endcap.serve.assets import FOR_EVER, Asset
 from endcap.serve.serving import caller_of
-from endcap.serve.widget.assets import FOR_EVER, Asset
 
 HERE = Path(__file__).parent
 POLICY = (

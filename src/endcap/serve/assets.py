@@ -1,4 +1,4 @@
-"""Files that pages load: read once, compressed once, named by their content."""
+"""What pages are made of: templates, and files that are read once, compressed once, and named by their content."""
 
 import gzip
 import hashlib
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
+HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -23,8 +25,9 @@ class Asset:
 
     @classmethod
     def of(cls, path: Path) -> "Asset":
-        """Reads a file whose ending is one of TYPES."""
-        return cls(path.read_bytes(), f"{TYPES[path.suffix]}; charset=utf-8")
+        """Reads a file whose ending is one of TYPES; a style begins with tokens.css, the colours of all pages."""
+        tokens = (HERE / "tokens.css").read_bytes() if path.suffix == ".css" else b""
+        return cls(tokens + path.read_bytes(), f"{TYPES[path.suffix]}; charset=utf-8")
 
     @cached_property
     def tag(self) -> str:
@@ -44,3 +47,19 @@ class Asset:
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(self.zipped, headers=told | {"Content-Encoding": "gzip"}, media_type=self.media_type)
         return Response(self.body, headers=told, media_type=self.media_type)
+
+
+def assets(folder: Path) -> dict[str, Asset]:
+    """The files of a folder by their names."""
+    return {path.name: Asset.of(path) for path in sorted(folder.iterdir())}
+
+
+def templates(folder: Path) -> Environment:
+    """Of Jinja; everything is escaped that is not Markup, and an unknown name is an error."""
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
