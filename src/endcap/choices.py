@@ -63,6 +63,8 @@ def choices(version: Version, shown: Sequence[Shown], events: pa.Table) -> Choos
     The history is what the visitor did before the list, as the engine would have heard it. Of equal scores the lower
     index, as everywhere; seen items are no choice where the model does not repeat.
     """
+    if not version.memory.hears_shown:
+        events = events.filter(pc.not_equal(events["kind"], "impression"))
     pasts = _pasts(shown, events)
     chosen: dict[tuple[str, int], str | None] = {}
     size = max(1, min(CHUNK, SCORES // max(1, len(version.shelf))))

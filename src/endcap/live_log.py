@@ -12,7 +12,6 @@ from endcap.data.aliases import resolve
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
-from endcap.data.interactions import KIND_INDEX
 from endcap.data.prepare import prepare_tables
 from endcap.data.schema import GOALS, KINDS, Validated, validate
 from endcap.data.sources import duck
@@ -49,7 +48,7 @@ def read(store: Store, version: Version, now: float) -> LiveLog:
     out of the events that a model looks at. Raises InputError where nothing is left.
     """
     table, aliases = store.events_table(), version.artifact.aliases
-    if KIND_INDEX["impression"] not in version.artifact.traits.kinds:
+    if not version.memory.hears_shown:
         table = table.filter(pc.not_equal(table["kind"], "impression"))
     if not len(table):
         raise InputError("found no event to learn from in the store; `endcap load EVENTS --db URL` fills it with a log")

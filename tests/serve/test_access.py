@@ -33,7 +33,10 @@ def test_without_a_key_nothing_is_told(keyed: TestClient) -> None:
         response = keyed.request(method, path)
         assert (response.status_code, code(response)) == (401, "unauthorized")
         assert response.headers["WWW-Authenticate"] == "Bearer"
-    for path in ("/v1/health/live", "/v1/health/ready", "/docs", "/openapi.json", "/docs/static/swagger-ui.css"):
+    for path in (
+        "/v1/health/live", "/v1/health/ready", "/docs", "/openapi.json", "/docs/static/swagger-ui.css", "/widget",
+        "/widget.js",
+    ):  # fmt: skip
         assert keyed.get(path).status_code == 200
 
 

@@ -26,6 +26,13 @@ from tests.serve.storefronts import HARD, SCRIPT, OpenShop, app, client, open_sh
 
 __all__ = ["app", "axe", "browser", "client", "open_page", "open_shop", "trained_shop"]
 
+KEYS = """
+[[keys]]
+name = "pages"
+public = "pk_shop"
+signing_secret = "signing-secret-of-the-pages"
+origins = ["http://localhost:8000"]
+"""
 TEXTS = Path(__file__).parents[2] / "src/endcap/serve/storefront/texts"
 PAGES = (
     "/", "/shop/categories", "/shop/category/Things", "/shop/category/Things%20%3E%20Quarter%200?sort=dear",
@@ -308,6 +315,18 @@ def test_nobody_steps_into_users_of_a_real_shop(open_shop: OpenShop) -> None:
     client.get("/shop/product/i3")
     form = hidden(client.get("/shop/you").text)
     assert client.post("/shop/household", content=urlencode({"form": form, "user_id": "ann"})).status_code == 404
+
+
+def test_a_shop_with_keys_is_open_to_all_and_its_machinery_is_not(open_shop: OpenShop, tmp_path: Path) -> None:
+    (tmp_path / "keys.toml").write_text(KEYS, encoding="utf-8")
+    client = open_shop(keys=tmp_path / "keys.toml", storefront=True, address_rate="40/hour")
+    for path in ("/", "/shop/product/i1", "/widget.js", "/shop/cart", "/shop/static/shop.css"):
+        assert client.get(path).status_code == 200, path
+    assert put(client, "i1").status_code == 200
+    assert ("cart", "i1", 1.0) in events_of(client)
+    assert [client.get(path).status_code for path in ("/metrics", "/v1/rules", "/v1/models")] == [401] * 3
+    found = {client.get("/shop/product/i2").status_code for _ in range(40)}
+    assert found == {200, 429}  # not as often as anybody likes
 
 
 def test_named_households_come_in_their_order(open_shop: OpenShop) -> None:

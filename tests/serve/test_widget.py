@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from endcap.serve.widget.routes import ANYWHERE, SCRIPT
+from endcap.serve.widget.routes import SCRIPT
 from endcap.store.store import Store
 from tests.browser import SIZES, Open, axe, browser, count_shifts, faults, open_page, served, shifts
 from tests.serve.storefronts import HARD, OpenShop, open_shop, shop_app, trained_shop
@@ -129,8 +129,6 @@ def put(api: str, open_page: Open, elsewhere: Shop) -> Put:
             f"<main><h1>A shop</h1>{shelves.replace('KEY', 'key=pk_shop')}<p>The rest of the page</p></main>"
         )
         elsewhere.page = HTMLResponse(body, headers={"Content-Security-Policy": policy})
-        script = {"body": SCRIPT.body, "content_type": "text/javascript", "headers": ANYWHERE}
-        page.route(f"{api}/widget.js", lambda route: route.fulfill(**script))
         page.goto(elsewhere.address)
         return page
 

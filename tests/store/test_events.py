@@ -22,7 +22,14 @@ def test_what_was_recorded_is_the_history(store: Store) -> None:
 
 def test_all_kinds_are_kept(store: Store) -> None:
     store.record([Event(ANN, "tea", kind, float(place)) for place, kind in enumerate(KINDS)], now=9.0)
-    assert [event.kind for event in store.histories([ANN])[0]] == list(KINDS)
+    assert [event.kind for event in store.histories([ANN], shown=True)[0]] == list(KINDS)
+
+
+def test_what_was_merely_shown_takes_no_place_of_what_was_done(store: Store) -> None:
+    store.record([Event(ANN, "tea", "view", 1.0)], now=9.0)
+    store.record([Event(ANN, f"i{n}", "impression", 2.0 + n) for n in range(5)], now=9.0)
+    assert items(store.histories([ANN], last=3)[0]) == ["tea"]
+    assert items(store.histories([ANN], last=3, shown=True)[0]) == ["i2", "i3", "i4"]
 
 
 def test_an_event_without_a_time_happened_now(store: Store) -> None:

@@ -102,7 +102,7 @@ class Engine:
         for ask in asks:
             if ask.history is None:
                 self._identify(ask.visitor)
-        pasts = pasts_of(self.store, asks, self.config.last)
+        pasts = pasts_of(self.store, asks, self.config.last, shown=self.hears_shown)
         results: list[Answer | InputError] = [_NOTHING] * len(asks)
         test = _test(roles) if "candidate" in roles else None
         for role, places in self._arms(asks, roles, shares).items():
@@ -231,6 +231,11 @@ class Engine:
     def versions(self) -> Mapping[Role, Version]:
         """By their roles."""
         return dict(self._roles)
+
+    @property
+    def hears_shown(self) -> bool:
+        """Whether one of the models that answer has learned of impressions."""
+        return any(version.memory.hears_shown for version in self.versions.values())
 
     @property
     def about(self) -> Mapping[str, Any]:

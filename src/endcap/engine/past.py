@@ -33,6 +33,11 @@ class Memory:
         pace, longest = (float(waits[0]), float(waits[1])) if waits else (np.nan, np.inf)
         return cls(heard(artifact.traits.kinds), artifact.traits.timed, pace, longest)
 
+    @property
+    def hears_shown(self) -> bool:
+        """Whether the model has learned of impressions."""
+        return "impression" in self.kinds
+
     def histories(
         self, pasts: Sequence[Past], find: Callable[[str], int], now: float
     ) -> tuple[Histories, list[tuple[str, ...]]]:
@@ -121,12 +126,15 @@ def heard(known: Sequence[int]) -> dict[str, int]:
     return nearest | {name: kind for name, kind in KIND_INDEX.items() if kind in known}
 
 
-def pasts_of(store: Store | None, asks: Sequence[Ask], last: int) -> list[Past]:
-    """What each visitor did: as the request says, else the `last` events that the store knows."""
+def pasts_of(store: Store | None, asks: Sequence[Ask], last: int, *, shown: bool) -> list[Past]:
+    """What each visitor did: as the request says, else the `last` events that the store knows.
+
+    shown: with the impressions.
+    """
     pasts: list[Past] = [ask.history or () for ask in asks]
     asked = [n for n, ask in enumerate(asks) if ask.history is None and ask.visitor != NOBODY]
     if store is not None and asked:
-        known = store.histories([asks[n].visitor for n in asked], last=last)
+        known = store.histories([asks[n].visitor for n in asked], last=last, shown=shown)
         for n, past in zip(asked, known, strict=True):
             pasts[n] = past
     return pasts

@@ -179,18 +179,28 @@ class Indexed:
 
     @classmethod
     def build(cls, model: Network, vectors: Tensor, bias: Tensor, kind: int, *, recall: float = RECALL) -> "Indexed":
-        """Learns the codes from the vectors, and how many candidates it takes after histories of one event."""
+        """Learns the codes from the vectors, and how many candidates it takes after histories of several sorts.
+
+        Of one event, of items that have nothing in common, and of those that follow one item: what visitors do lies
+        between. The sort that is found worst counts.
+        """
         joined = np.concatenate([vectors.numpy(), bias.numpy()[:, None]], axis=1)
-        queries = _with_bias(model, _single_events(_sample(len(joined)), kind))
-        weights = np.maximum(np.sqrt((queries**2).mean(0)), np.float32(1e-6))
+        random, sample = np.random.default_rng(1), _sample(len(joined))
+        alone = _after(model, sample[:, None], kind)
+        mixed = random.integers(1, len(joined), (len(sample), LONG))
+        queries = [alone, *(_after(model, each, kind) for each in (_exactly(joined, alone, LONG), mixed))]
+        weights = np.maximum(np.sqrt((np.concatenate(queries) ** 2).mean(0)), np.float32(1e-6))
         found = cls(model, joined, weights, _index(joined[1:] * weights), FEWEST // 2, 0.0)
-        true = [np.argpartition(-(joined[1:] @ query), 10)[:10] + 1 for query in queries]
+        true = [_exactly(joined, each, 10) for each in queries]
         while found.recall < recall and found.candidates < len(joined) // 2:
             wider = replace(found, candidates=2 * found.candidates)
-            near = [wider._ranked(query, wider._search(query, None, 10), 10) for query in queries]
-            hits = [len(np.intersect1d(a.items, b)) / len(b) for a, b in zip(near, true, strict=True)]
-            found = replace(wider, recall=float(np.mean(hits)))
+            found = replace(wider, recall=min(map(wider._recall, queries, true)))
         return found
+
+    def _recall(self, queries: Floats32, true: Ints) -> float:
+        """The share of (queries, n) true best items that it finds."""
+        near = [self._ranked(query, self._search(query, None, true.shape[1]), true.shape[1]) for query in queries]
+        return float(np.mean([np.isin(a.items, b).mean() for a, b in zip(near, true, strict=True)]))
 
     @torch.inference_mode()
     def scores(self, batch: Batch) -> Tensor:
@@ -262,9 +272,9 @@ class Indexed:
 
 
 SAMPLE = 256
-"""Items that an index is tuned by, one as a history, and whose scores tell the spread of all."""
-
-
+"""Items that an index is tuned by, one as the beginning of a history, and whose scores tell the spread of all."""
+LONG = 20
+"""Events of the longer histories that it is tuned by."""
 LEARNED = 60_000
 """Vectors that the codes are learned from."""
 FEWEST = 500
@@ -283,11 +293,19 @@ def _with_bias(model: Network, batch: Batch) -> Floats32:
     return F.pad(model.encode(batch), (0, 1), value=1.0).numpy()
 
 
-def _single_events(items: Ints, kind: int) -> Batch:
-    """A history of one event for each item."""
-    n = len(items)
-    kinds, values = np.full(n, kind, np.int64), np.full((n, 3), np.nan, np.float32)
-    return ask(Histories(items, kinds, np.full(n, np.nan), values, np.arange(n + 1)), kinds)
+def _after(model: Network, items: Ints, kind: int) -> Floats32:
+    """Queries after histories that are the rows of (histories, events) items."""
+    n, length = items.shape
+    kinds, values = np.full(items.size, kind, np.int64), np.full((items.size, 3), np.nan, np.float32)
+    offsets = np.arange(0, items.size + 1, length)
+    histories = Histories(items.ravel(), kinds, np.full(items.size, np.nan), values, offsets)
+    return _with_bias(model, ask(histories, np.full(n, kind), last=model.history))
+
+
+def _exactly(vectors: Floats32, queries: Floats32, n: int) -> Ints:
+    """(queries, n) the best items of a table with a padding row, in no order."""
+    n = min(n, len(vectors) - 1)
+    return np.array([np.argpartition(-(vectors[1:] @ query), n - 1)[:n] + 1 for query in queries])
 
 
 def _index(vectors: Floats32) -> faiss.Index:

@@ -13,8 +13,8 @@ from endcap.serve.asgi import for_http
 from endcap.serve.errors import Refused
 from endcap.serve.keys import LOCAL_KEY, Keys, PublicKey, SecretKey
 
-OPEN = ("/v1/health/live", "/v1/health/ready", "/docs", "/openapi.json")
-"""What needs no key: it tells nothing of the shop."""
+OPEN = ("/v1/health/live", "/v1/health/ready", "/docs", "/openapi.json", "/widget", "/shop/", "/photo/")
+"""What needs no key: it tells nothing of the shop, or is what the shop shows to everybody. Home, "/", is too."""
 PUBLIC_POSTS = ("/v1/events", "/v1/recommendations", "/v1/visitors")
 READING_POSTS = ("/v1/recommendations",)
 
@@ -30,6 +30,11 @@ class Caller:
     def name(self) -> str:
         """For the log of changes."""
         return "local" if self.key is None else self.key.name
+
+    @property
+    def is_anybody(self) -> bool:
+        """Whether it may be anybody on the internet: a page of the shop, or its visitor."""
+        return isinstance(self.key, PublicKey) or (self.key is None and self.signers != (LOCAL_KEY,))
 
 
 def access(app: ASGIApp, keys: Keys | None) -> ASGIApp:
@@ -50,11 +55,15 @@ def access(app: ASGIApp, keys: Keys | None) -> ASGIApp:
         if isinstance(key, PublicKey):
             await _for_page(app, key, headers)(scope, receive, send)
         else:
-            if keys is not None and not scope["path"].startswith(OPEN):
+            if keys is not None and not _is_open(scope["path"]):
                 _may(key, scope["method"], scope["path"])
             await app(scope, receive, send)
 
     return for_http(app, serve)
+
+
+def _is_open(path: str) -> bool:
+    return path == "/" or path.startswith(OPEN)
 
 
 def _for_page(app: ASGIApp, key: PublicKey, headers: Headers) -> ASGIApp:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endcap.serve.asgi import for_http
 from endcap.serve.errors import AGAIN, Refused
-from endcap.serve.keys import PublicKey, rate_of
+from endcap.serve.keys import rate_of
 
 SWEEP = 10_000
 
@@ -55,12 +55,16 @@ class Rates:
 
 
 def rate_limit(app: ASGIApp, rates: Rates, address_rate: RateLimitItem) -> ASGIApp:
-    """Middleware: the rates of a key, and of an address with a public key. Visitors are counted when they are known."""
+    """Middleware: the rates of a key, and of an address that may be anybody's, with each public key and with none.
+
+    Visitors are counted when they are known.
+    """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        key = scope["caller"].key
-        if isinstance(key, PublicKey):
-            rates.check(address_rate, ("address", key.public, _network(scope)))
+        caller = scope["caller"]
+        key = caller.key
+        if caller.is_anybody:
+            rates.check(address_rate, ("address", None if key is None else key.name, _network(scope)))
         if key is not None and key.rate is not None:
             rates.check(rate_of(key.rate), ("key", key.name))
         await app(scope, receive, send)

@@ -15,7 +15,7 @@ from endcap.data.schema import EVENT_COLUMNS, KINDS
 from endcap.store import checks, visitors
 from endcap.store.database import inserts, parts, rows_of
 from endcap.store.records import Event, Happened, Visitor
-from endcap.store.tables import EVENTS
+from endcap.store.tables import DONE, EVENTS
 
 _ROWS = 50_000  # rows on their way to Arrow at a time
 
@@ -41,18 +41,23 @@ _RECORD: dict[str, Executable] = {
     ),
 }
 # The latest of each visitor, straight from the index however long a history is. Oldest first, by time, then arrival.
-_HISTORIES = {
-    "sqlite": text(
+_LATEST = {
+    "sqlite": (
         "SELECT visitor, item_id, kind, time, rating, price, quantity FROM json_each(:visitors) AS wanted"
-        " CROSS JOIN events WHERE events.id IN (SELECT id FROM events WHERE visitor = wanted.value"
+        " CROSS JOIN events WHERE events.id IN (SELECT id FROM events WHERE visitor = wanted.value{done}"
         " ORDER BY time DESC, id DESC LIMIT :last) ORDER BY time, events.id"
     ),
-    "postgresql": text(
+    "postgresql": (
         "SELECT wanted.visitor, item_id, kind, time, rating, price, quantity"
         " FROM unnest(CAST(:visitors AS text[])) AS wanted (visitor) CROSS JOIN LATERAL (SELECT * FROM events"
-        " WHERE events.visitor = wanted.visitor ORDER BY time DESC, id DESC LIMIT :last) AS latest"
+        " WHERE events.visitor = wanted.visitor{done} ORDER BY time DESC, id DESC LIMIT :last) AS latest"
         " ORDER BY time, latest.id"
     ),
+}
+_HISTORIES = {
+    (dialect, shown): text(statement.format(done="" if shown else f" AND {DONE}"))
+    for dialect, statement in _LATEST.items()
+    for shown in (False, True)
 }
 _VALUES = ("rating", "price", "quantity")
 _EXPORTED = ("event_id", "item_id", "kind", "time", *_VALUES, "recommendation_id", "attributes")
@@ -133,8 +138,11 @@ def _written(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[s
     return {event_id for event_id in found if event_id is not None}
 
 
-def histories(connection: Connection, asked: Sequence[Visitor], last: int) -> list[list[Happened]]:
-    """The last events of each visitor, oldest first, by two queries for all; nothing for one without any id."""
+def histories(connection: Connection, asked: Sequence[Visitor], last: int, *, shown: bool) -> list[list[Happened]]:
+    """The last events of each visitor, oldest first, by two queries for all; nothing for one without any id.
+
+    shown: impressions too, of which there may be very many.
+    """
     unnamed = [visitor.session_id for visitor in asked if visitor.user_id is None and visitor.session_id is not None]
     whose = visitors.owners(connection, unnamed) if unnamed else {}
     found: list[list[Happened]] = [[] for _ in asked]
@@ -146,9 +154,9 @@ def histories(connection: Connection, asked: Sequence[Visitor], last: int) -> li
             places.setdefault(visitors.key(user, None), []).append(own)
         if session is not None and (user is None or visitor.user_id is not None):  # it has not logged in yet
             places.setdefault(visitors.key(None, session), []).append(own)
-    is_sqlite = connection.dialect.name == "sqlite"
-    wanted = json.dumps(list(places), ensure_ascii=False) if is_sqlite else list(places)
-    rows = connection.execute(_HISTORIES[connection.dialect.name], {"visitors": wanted, "last": last}).all()
+    dialect = connection.dialect.name
+    wanted = json.dumps(list(places), ensure_ascii=False) if dialect == "sqlite" else list(places)
+    rows = connection.execute(_HISTORIES[dialect, shown], {"visitors": wanted, "last": last}).all()
     for key, *values in rows:
         event = Happened(*values)
         for own in places[key]:

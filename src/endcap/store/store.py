@@ -67,11 +67,14 @@ class Store:
         rows = log.rows(events, now)
         return self._database.write(lambda connection: log.record(connection, events, rows, self._salt))
 
-    def histories(self, visitors: Sequence[Visitor], *, last: int = 1000) -> list[list[Happened]]:
-        """What each visitor did, at most the `last` events, oldest first: by time, then in the order of arrival."""
+    def histories(self, visitors: Sequence[Visitor], *, last: int = 1000, shown: bool = False) -> list[list[Happened]]:
+        """What each visitor did, at most the `last` events, oldest first: by time, then in the order of arrival.
+
+        shown: with the impressions, which a visitor gets more of than they do.
+        """
         for visitor in visitors:
             check_ids(visitor)
-        return self._database.read(lambda connection: log.histories(connection, visitors, last))
+        return self._database.read(lambda connection: log.histories(connection, visitors, last, shown=shown))
 
     def identify(self, visitor: Visitor) -> None:
         """A session (both ids given) is the user's from now on; what it did while nobody's becomes the user's too."""

@@ -14,8 +14,6 @@ from endcap.store.database import Database, connect
 from endcap.store.records import Happened
 from endcap.store.tables import EVENTS
 
-DONE = frozenset({"view", "cart", "purchase", "review", "remove", "click"})
-"""What a visitor did; an impression is what the shop did."""
 LATEST = 40
 REASONS = 100
 """Products of the past that a shelf may name as its reason."""
@@ -62,7 +60,7 @@ def shortened(user_id: str) -> str:
 
 def known(shelf: Shelf, past: Sequence[Happened], last: int) -> Known:
     """Of products that are in the shop; `last`: events of a past that are read."""
-    done = [(event, item) for event in reversed(past) if event.kind in DONE and (item := find(shelf, event.item_id))]
+    done = [(event, item) for event in reversed(past) if (item := find(shelf, event.item_id))]
     deeds = tuple(Deed(event.kind, product(shelf, item), event.time, event.quantity) for event, item in done[:LATEST])
     return Known(deeds, Counter(event.kind for event in past), is_cut=len(past) >= last)
 
@@ -74,7 +72,7 @@ def reasons(shelf: Shelf, past: Sequence[Happened]) -> dict[str, tuple[str, str]
         if len(found) == REASONS:
             break
         item = find(shelf, event.item_id)
-        if event.kind in DONE - {"remove"} and item:
+        if event.kind != "remove" and item:
             kind = "view" if event.kind == "click" else "purchase" if event.kind == "review" else event.kind
             found.setdefault(shelf.ids[item - 1], (kind, str(shelf.shown(item)["title"])))
     return found
