@@ -9,11 +9,11 @@ import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import chisquare, norm
 
 from endcap.bootstrap import RESAMPLES, Interval, interval, ratio, resampled, two_sided
 from endcap.data.errors import InputError
@@ -41,6 +41,8 @@ FEWEST = 10
 
 With fewer, resampling claims too much: where nobody did it, it would give an interval of no width.
 """
+
+NORMAL = NormalDist()
 
 MISMATCH = 0.001
 """P of the arms' sizes below which something is wrong with the test itself (Fabijan et al., KDD 2019)."""
@@ -152,6 +154,8 @@ def report(
 
 def ratio_test(sizes: Mapping[ArmName, int], share: float) -> float:
     """P that arms of these sizes come from a share: the test for a sample ratio mismatch."""
+    from scipy.stats import chisquare  # a second of imports, which a server does without until somebody asks
+
     n = sum(sizes.values())
     expected = [n * (1 - share), n * share]
     observed = [sizes[name] for name in ARMS]
@@ -198,7 +202,7 @@ def _more(difference: float, error: float, n: int) -> int | None:
     """Visitors that are missing, both arms at their present shares: the error falls with the root of their number."""
     if not difference or not math.isfinite(error):
         return None
-    wanted = n * ((norm.ppf(0.975) + norm.ppf(POWER)) * error / difference) ** 2
+    wanted = n * ((NORMAL.inv_cdf(0.975) + NORMAL.inv_cdf(POWER)) * error / difference) ** 2
     return max(0, math.ceil(wanted - n))
 
 

@@ -103,7 +103,8 @@ def load(folder: Path) -> Artifact:
         )
     model = build(config.model, traits)
     try:
-        model.load_state_dict(safetensors.torch.load_file(folder / "weights.safetensors"))
+        # Assigned, weights stay in the file's pages, which the processes that serve it share.
+        model.load_state_dict(safetensors.torch.load_file(folder / "weights.safetensors"), assign=True)
     except (safetensors.SafetensorError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{folder / 'weights.safetensors'} is damaged or of another model: {reason}") from error

@@ -45,7 +45,7 @@ class Catalog:
     def load(cls, path: Path) -> "Catalog":
         """Reads what `save` wrote; raises InputError where it is missing, damaged or something else."""
         try:
-            table = pq.read_table(path)
+            table = pq.ParquetFile(path).read(use_threads=False)  # half the memory of `read_table`, and quick enough
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path} is no readable catalogue: {str(error).splitlines()[0]}; train again") from error
         expected = {name: pa.float64() if name in NUMBERS else pa.string() for name in ITEM_COLUMNS}

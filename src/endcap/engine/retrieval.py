@@ -185,7 +185,7 @@ class Indexed:
         between. The sort that is found worst counts.
         """
         joined = np.concatenate([vectors.numpy(), bias.numpy()[:, None]], axis=1)
-        random, sample = np.random.default_rng(1), _sample(len(joined))
+        random, sample = np.random.default_rng(1), _sample(len(joined))[::2]
         alone = _after(model, sample[:, None], kind)
         mixed = random.integers(1, len(joined), (len(sample), LONG))
         queries = [alone, *(_after(model, each, kind) for each in (_exactly(joined, alone, LONG), mixed))]
@@ -275,6 +275,8 @@ SAMPLE = 256
 """Items that an index is tuned by, one as the beginning of a history, and whose scores tell the spread of all."""
 LONG = 20
 """Events of the longer histories that it is tuned by."""
+AT_ONCE = 16
+"""Queries compared with all items at a time."""
 LEARNED = 60_000
 """Vectors that the codes are learned from."""
 FEWEST = 500
@@ -304,8 +306,9 @@ def _after(model: Network, items: Ints, kind: int) -> Floats32:
 
 def _exactly(vectors: Floats32, queries: Floats32, n: int) -> Ints:
     """(queries, n) the best items of a table with a padding row, in no order."""
-    n = min(n, len(vectors) - 1)
-    return np.array([np.argpartition(-(vectors[1:] @ query), n - 1)[:n] + 1 for query in queries])
+    table, n = torch.from_numpy(vectors[1:]), min(n, len(vectors) - 1)
+    parts = torch.from_numpy(queries).split(AT_ONCE)
+    return np.concatenate([(part @ table.T).topk(n, sorted=False).indices.numpy() + 1 for part in parts])
 
 
 def _index(vectors: Floats32) -> faiss.Index:

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from endcap.data.vocabulary import Ints
@@ -41,6 +40,8 @@ def solve(
 
     A class that is never seen never wins.
     """
+    from sklearn.linear_model import LogisticRegression
+
     known = codes >= 0
     weight = np.zeros((classes, vectors.shape[1]), np.float32)
     bias = np.full(classes, NEVER, np.float32)

@@ -8,9 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
@@ -47,6 +44,10 @@ class Tabular:
 
     def fit(self, catalog: Catalog, known: Ints) -> Self:
         """Learns from the items `known` (indices from 1) alone; raises InputError where there are none."""
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         if not len(known):
             raise InputError("found no items to learn from; expected some with events")
         mine = Catalog(catalog.table.take(known - 1))
@@ -94,6 +95,8 @@ class Tabular:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Reads what `save` wrote; raises InputError where it is missing or damaged."""
+        from sklearn.pipeline import Pipeline
+
         learned = load_state(folder / "tabular.json", _Learned)
         loaded = cls(learned.config)
         loaded._learned = learned

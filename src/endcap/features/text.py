@@ -7,12 +7,10 @@ nothing; or a sentence encoder where one is installed.
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
@@ -25,6 +23,10 @@ from endcap.features.fitted import load_estimator, load_state, save_estimator, s
 from endcap.features.sentences import sentence_vectors
 from endcap.features.vector_cache import Floats32
 from endcap.features.words import words
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 Matrix: TypeAlias = "sparse.csr_array | Floats32"
 """(items, width) of the known or of all items, before it is made narrow."""
@@ -99,6 +101,9 @@ class Text:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Reads what `save` wrote; raises InputError where it is missing or damaged."""
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         learned = load_state(folder / "text.json", _Learned)
         loaded = cls(learned.config)
         loaded._learned, loaded._svd, loaded._vectoriser = learned, None, None
@@ -151,7 +156,9 @@ def _how(config: TextConfig, name: str, texts: tuple[str, ...]) -> str:
     return f"text, weight {getattr(config, name):g}, of {given:,} of {len(texts):,} items"
 
 
-def _vectoriser(fields: dict[str, tuple[str, ...]], config: TextConfig) -> TfidfVectorizer:
+def _vectoriser(fields: dict[str, tuple[str, ...]], config: TextConfig) -> "TfidfVectorizer":
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     texts = [" ".join(word for text in item for word in words(text)) for item in zip(*fields.values(), strict=True)]
     texts = [text for text in texts if text]
     for min_count in (config.min_count, 1):  # in a small shop each word may be in one product alone
@@ -168,7 +175,9 @@ def _vectoriser(fields: dict[str, tuple[str, ...]], config: TextConfig) -> Tfidf
     return vectoriser.fit(["-"])  # a word that no text has
 
 
-def _svd(matrix: Matrix, dim: int) -> TruncatedSVD | None:
+def _svd(matrix: Matrix, dim: int) -> "TruncatedSVD | None":
+    from sklearn.decomposition import TruncatedSVD
+
     most = min(dim, *matrix.shape)
     if matrix.shape[1] < 2:
         return None
@@ -181,7 +190,7 @@ def _svd(matrix: Matrix, dim: int) -> TruncatedSVD | None:
     return svd
 
 
-def _names(svd: TruncatedSVD, vectoriser: TfidfVectorizer | None) -> tuple[str, ...]:
+def _names(svd: "TruncatedSVD", vectoriser: "TfidfVectorizer | None") -> tuple[str, ...]:
     """`text 3 (dress, jersey, cotton)`: what weighs most in each number."""
     if vectoriser is None:
         return tuple(f"text {number}" for number in range(1, len(svd.components_) + 1))

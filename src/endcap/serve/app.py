@@ -20,6 +20,7 @@ from endcap.serve.headers import path_as_sent, safe_headers
 from endcap.serve.interface import Engine
 from endcap.serve.keys import load_keys, rate_of
 from endcap.serve.limits import body_limit, deadline, rate_limit
+from endcap.serve.memory import give_back
 from endcap.serve.metrics import measured
 from endcap.serve.openapi import add_docs, openapi_of
 from endcap.serve.serving import Serving
@@ -69,6 +70,7 @@ def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
 def _beside(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        give_back()
         watching = asyncio.create_task(_keep_fresh(serving))
         try:
             yield

@@ -29,6 +29,7 @@ from endcap.serve.access import is_loopback
 from endcap.serve.app import create_app
 from endcap.serve.config import ServeConfig
 from endcap.serve.keys import load_keys, rate_of
+from endcap.serve.memory import give_back
 from endcap.serve.metrics import FOLDER
 from endcap.store.errors import Unavailable
 from endcap.store.store import Store
@@ -143,6 +144,7 @@ def _supervise(settings: uvicorn.Config, config: ServeConfig, listening: socket.
             # Forked workers share the memory of what was imported, and none waits seconds for PyTorch. The supervisor
             # has no thread and no connection to lose. uvicorn has no setting for it; without this line it spawns.
             uvicorn._subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]
+        give_back()
         supervisor = Multiprocess(settings, [listening])
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):

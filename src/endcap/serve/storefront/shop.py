@@ -14,6 +14,7 @@ from endcap.data.sources import simulated
 from endcap.engine.engine import Engine
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
+from endcap.serve.memory import give_back
 from endcap.serve.serving import Serving
 from endcap.serve.storefront.catalogue import tree
 from endcap.serve.storefront.config import StorefrontConfig
@@ -64,6 +65,7 @@ class Shop:
         search(shelf, "a word")
         image_sources(shelf)
         self.households()
+        give_back()
 
     @property
     def is_simulated(self) -> bool:

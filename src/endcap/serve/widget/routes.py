@@ -9,7 +9,6 @@ from markdown_it import MarkdownIt
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from endcap import page
 from endcap.serve.assets import FOR_EVER, Asset
 from endcap.serve.serving import caller_of
 
@@ -22,7 +21,7 @@ ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": 
 """Module scripts are loaded by the rules of CORS."""
 
 SCRIPT = Asset.of(HERE / "widget.js")
-REPORTS = Path(page.__file__).parent / "templates" / "page.css"
+REPORTS = HERE.parents[1] / "templates" / "page.css"
 STYLE = Asset(REPORTS.read_bytes() + (HERE / "guide.css").read_bytes(), "text/css; charset=utf-8")
 
 router = APIRouter(include_in_schema=False)
