@@ -244,7 +244,7 @@ def explain(version: Version, history: Histories, items: Ints, goal: int, now: f
         return version.batch(histories, np.full(len(histories), goal), now)
 
     def scores(histories: Histories) -> NDArray[np.float32]:
-        return version.retriever.scores(batch(histories))[:, items].numpy()
+        return version.retriever.some(batch(histories), items).numpy()
 
     carried = reasons.by_events(history, scores, version.memory.without, last=version.artifact.model.history)
     columns, blanked = version.blanked(items, batch(history))

@@ -71,6 +71,9 @@ class Retriever(Protocol):
     def scores(self, batch: Batch) -> Tensor:
         """(batch, items + 1) of every item; exact, whatever `find` does."""
 
+    def some(self, batch: Batch, items: Ints) -> Tensor:
+        """(batch, n) the same of (n,) items alone."""
+
     def changed(self, model: Recommender, places: Ints, n_items: int) -> "Retriever":
         """Another one, of `n_items` items, where those at `places` are as `model` has them now."""
 
@@ -102,6 +105,10 @@ class Counted:
         scored = self.model.score(batch)
         return scored if self.late is None else self.late.written(scored, None)
 
+    def some(self, batch: Batch, items: Ints) -> Tensor:
+        """See Retriever."""
+        return self.scores(batch)[:, torch.from_numpy(items)]
+
     def find(self, batch: Batch, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
         """See Retriever."""
         return best(self.scores(batch), restrictions, without, n)
@@ -127,6 +134,10 @@ class Product:
         scored = torch.addmm(self.bias, queries, self.vectors.T)
         return scored if self.late is None else self.late.written(scored, queries)
 
+    def some(self, batch: Batch, items: Ints) -> Tensor:
+        """See Retriever."""
+        return _some(self.model, batch, items, len(self.vectors), self.late)
+
     def find(self, batch: Batch, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
         """See Retriever."""
         return best(self.scores(batch), restrictions, without, n)
@@ -135,6 +146,15 @@ class Product:
         """See Retriever."""
         assert isinstance(model, Network)
         return replace(self, model=model, late=_late(model, places, n_items))
+
+
+@torch.inference_mode()
+def _some(model: Network, batch: Batch, items: Ints, rows: int, late: Late | None) -> Tensor:
+    """(batch, n) scores of (n,) items; one that is neither among the first rows nor late has -inf."""
+    unknown = (items >= rows) & ~np.isin(items, NO_PLACES if late is None else late.places)
+    vectors, bias = model.table(torch.from_numpy(np.where(unknown, 0, items)))
+    scored = torch.addmm(bias, model.encode(batch), vectors.T)
+    return scored.masked_fill(torch.from_numpy(unknown), -torch.inf)
 
 
 @torch.inference_mode()
@@ -209,6 +229,10 @@ class Indexed:
         joined = torch.from_numpy(self.vectors)
         scored = torch.addmm(joined[:, -1], queries, joined[:, :-1].T)
         return scored if self.late is None else self.late.written(scored, queries)
+
+    def some(self, batch: Batch, items: Ints) -> Tensor:
+        """See Retriever."""
+        return _some(self.model, batch, items, len(self.vectors), self.late)
 
     def find(self, batch: Batch, restrictions: Sequence[Restriction], without: Sequence[Ints], n: int) -> list[Found]:
         """See Retriever."""

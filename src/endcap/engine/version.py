@@ -118,9 +118,8 @@ class Version:
         """
         told, model = self.artifact.described, self.artifact.model
         reads = told is not None and "photos" not in told.encoders.config.use
-        if told is None or not reads or not self.knows_content or not isinstance(model, Network):
+        if told is None or not reads or not self.knows_content or not isinstance(model, SequenceNetwork):
             return [], np.zeros((0, len(items)), np.float32)
-        assert self.products is not None
         ids = [self.shelf.ids[item - 1] for item in items]
         rows = Catalog(self.shelf.whole.table.take(pa.array(items - 1)))
         columns = [
@@ -132,15 +131,10 @@ class Version:
         names = [f"{item_id} without {name}" for name in columns for item_id in ids]
         place = without.column_names.index("item_id")
         other = told.encoders.describe(Catalog(without.set_column(place, "item_id", pa.array(names))), None)
-        found = []
         with torch.inference_mode():
-            query = model.encode(batch)
-            for name in columns:
-                part = replace(other.of([f"{item_id} without {name}" for item_id in ids]), item_ids=tuple(ids))
-                changed = model.extend(self.products.joined(part).of(self.shelf.ids).content)
-                vectors, bias = changed.table(torch.from_numpy(items))
-                found.append(torch.addmm(bias, query, vectors.T)[0].numpy())
-        return columns, np.array(found, np.float32)
+            vectors, bias = model.table(torch.from_numpy(np.tile(items, len(columns))), other.of(names).content)
+            found = torch.addmm(bias, model.encode(batch), vectors.T)
+        return columns, found.view(len(columns), len(items)).numpy()
 
     def batch(self, histories: Histories, goals: Ints, now: float | Floats) -> Batch:
         """The question after each history, as far as the model can read it.

@@ -1,9 +1,10 @@
 """The three interfaces: Recommender, ClosedForm, Network."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from endcap.data.batch import Batch
 from endcap.data.interactions import Histories, Interactions
 from endcap.features.base import Content
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ class ClosedForm(Recommender):
     def _load_from_state_dict(self, state_dict: Mapping[str, Tensor], prefix: str, *args: object) -> None:
         sized_buffers(self, state_dict, prefix)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def sharing(module: Module) -> Module:
+    """The same module over the same weights, whose parts can be replaced: a new product costs no copy of a model."""
+    other = copy.copy(module)
+    for parts in ("_parameters", "_buffers", "_modules"):
+        other.__dict__[parts] = dict(module.__dict__[parts])
+    return other
 
 
 def sized_buffers(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: str) -> None:

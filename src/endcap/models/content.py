@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from endcap.features.base import Content
-from endcap.models.base import Traits, sized_buffers
+from endcap.models.base import Traits, sharing, sized_buffers
 
 
 class ItemContent(nn.Module):
@@ -33,6 +33,12 @@ class ItemContent(nn.Module):
         self.vectors = torch.from_numpy(content.vectors)
         self.offsets = torch.from_numpy(content.attributes.offsets)
         self.attributes = torch.from_numpy(content.attributes.ids)
+
+    def of(self, content: Content) -> "ItemContent":
+        """The same map, for other items."""
+        other = sharing(self)
+        other.observe(content)
+        return other
 
     @torch.no_grad()
     def start(self, known: int) -> None:

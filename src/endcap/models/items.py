@@ -138,15 +138,16 @@ class ItemTable(nn.Module):
         positives = (queries * vectors[:n]).sum(1) + bias[:n]
         return sampled_softmax(queries, targets, positives, vectors[n:], drawn, log_q - bias[n:])
 
-    def _rows(self, items: Tensor) -> tuple[Tensor, Tensor]:
+    def _rows(self, items: Tensor, content: Content | None = None) -> tuple[Tensor, Tensor]:
         """(n,) items -> (n, dim, and the taste's width), what a query is multiplied with, and (n,) biases."""
-        vectors, bias = self._vectors(items)
+        vectors, bias = self._vectors(items, content)
         vectors = F.normalize(vectors, dim=1)
         if self.taste is None or self.content is None:
             return vectors, bias
-        return torch.cat([vectors, self.taste.of_items(F.embedding(items, self.content.vectors))], dim=1), bias
+        told = F.embedding(items, self.content.vectors) if content is None else torch.from_numpy(content.vectors[1:])
+        return torch.cat([vectors, self.taste.of_items(told)], dim=1), bias
 
-    def _vectors(self, items: Tensor) -> tuple[Tensor, Tensor]:
+    def _vectors(self, items: Tensor, content: Content | None = None) -> tuple[Tensor, Tensor]:
         """(n,) items -> (n, dim) vectors and (n,) biases."""
         if self.content is None:
             own = torch.where(items <= self.known, items, 0)
@@ -154,18 +155,22 @@ class ItemTable(nn.Module):
         keeps = items <= self.known
         if self.training and self.config.id_dropout:
             keeps = keeps & (torch.rand(len(items)) >= self.config.id_dropout)
-        own, described = torch.where(keeps, items, 0), self.content(items)
+        own = torch.where(keeps, items, 0)
+        described = (
+            self.content(items) if content is None else self.content.of(content)(torch.arange(1, len(items) + 1))
+        )
         vectors = F.embedding(own, self.weight, padding_idx=0) + described[:, :-1]
         return vectors, torch.where(keeps, self.bias[own], 0) + described[:, -1]
 
-    def table(self, items: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def table(self, items: Tensor | None = None, content: Content | None = None) -> tuple[Tensor, Tensor]:
         """(n_items + 1, dim, and the taste's width) vectors and (n_items + 1,) biases, for queries.
 
         Of all items, or of (n,) some. Without content, items without training events come after all others.
+        content: of n rows, taken for what is known of those items.
         """
         if items is None:
             items = torch.arange(self.n_items + 1 if self.content is None else len(self.content))
-        vectors, bias = self._rows(items)
+        vectors, bias = self._rows(items, content)
         if self.content is not None:
             arrived = items > self.n_items  # after training, which says nothing against them
             return vectors, bias + torch.where(arrived, self.newness.clamp(min=0), self.newness) * (items > self.known)

@@ -1,7 +1,6 @@
 """A sequence network: item table and context in, an encoder over packed histories, the question, scores out."""
 
-import copy
-from typing import Literal, Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -12,13 +11,11 @@ from endcap.data.batch import Batch
 from endcap.data.errors import InputError
 from endcap.data.interactions import Histories
 from endcap.features.base import Content
-from endcap.models.base import Network, Traits
+from endcap.models.base import Network, Traits, sharing
 from endcap.models.context import EventContext, Question
 from endcap.models.items import ItemsConfig, ItemTable
 from endcap.models.losses import LossConfig
 from endcap.models.spectral import spectral_vectors
-
-Module = TypeVar("Module", bound=nn.Module)
 
 
 class SequenceConfig(Protocol):
@@ -71,10 +68,9 @@ class SequenceNetwork(Network):
         """A copy whose item table has a row for every row of `content`; what was learned is the same."""
         if self.items.content is None:
             raise InputError("the model knows items by their number alone; train it with a [features] section")
-        other = _sharing(self)
-        other.items = _sharing(self.items)
-        other.items.content = _sharing(self.items.content)
-        other.items.content.observe(content)
+        other = sharing(self)
+        other.items = sharing(self.items)
+        other.items.content = self.items.content.of(content)
         return other
 
     def forward(self, batch: Batch) -> Tensor:
@@ -98,18 +94,13 @@ class SequenceNetwork(Network):
         result[some] = queries[batch.offsets[1:][some] - 1]
         return result
 
-    def table(self, items: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(n_items + 1, width) vectors and (n_items + 1,) biases, or those of (n,) some items."""
-        return self.items.table(items)
+    def table(self, items: Tensor | None = None, content: Content | None = None) -> tuple[Tensor, Tensor]:
+        """(n_items + 1, width) vectors and (n_items + 1,) biases, or those of (n,) some items.
+
+        content: of n rows, taken for what is known of those items.
+        """
+        return self.items.table(items, content)
 
     def score(self, batch: Batch) -> Tensor:
         """(batch, n_items + 1)"""
         return self.items.score(self.encode(batch))
-
-
-def _sharing(module: Module) -> Module:
-    """The same module over the same weights, whose parts can be replaced: a new product costs no copy of a model."""
-    other = copy.copy(module)
-    for parts in ("_parameters", "_buffers", "_modules"):
-        other.__dict__[parts] = dict(module.__dict__[parts])
-    return other
