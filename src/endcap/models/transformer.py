@@ -94,19 +94,23 @@ class Attention(nn.Module):
 
     def forward(self, events: Tensor, groups: list[Rectangle]) -> Tensor:
         """(tokens, dim) -> (tokens, dim)"""
-        qkv = self.inward(events)  # (tokens, 3 * dim)
-        places, mixed = [], []
-        for group in groups:
-            rows, length = group.places.shape
-            q, k, v = F.embedding(group.places, qkv).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-            out = F.scaled_dot_product_attention(
-                q, k, v, attn_mask=self._bias(length), dropout_p=self.dropout if self.training else 0.0
-            )  # (rows, heads, length, dim / heads)
-            mixed.append(out.transpose(1, 2).reshape(rows, length, -1)[group.inside])
-            places.append(group.places[group.inside])
         if not groups:
             return events
-        return self.outward(torch.empty_like(events).index_copy(0, torch.cat(places), torch.cat(mixed)))
+        qkv = self.inward(events)  # (tokens, 3 * dim)
+        if groups[0].is_whole:  # as when one question is asked: nothing has to be gathered
+            return self.outward(self._mixed(qkv.view(*groups[0].places.shape, -1)).view_as(events))
+        places = torch.cat([group.places[group.inside] for group in groups])
+        mixed = [self._mixed(F.embedding(group.places, qkv))[group.inside] for group in groups]
+        return self.outward(torch.empty_like(events).index_copy(0, places, torch.cat(mixed)))
+
+    def _mixed(self, qkv: Tensor) -> Tensor:
+        """(rows, length, 3 * dim) -> (rows, length, dim)"""
+        rows, length = qkv.shape[:2]
+        q, k, v = qkv.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=self._bias(length), dropout_p=self.dropout if self.training else 0.0
+        )  # (rows, heads, length, dim / heads)
+        return mixed.transpose(1, 2).reshape(rows, length, -1)
 
     def _bias(self, length: int) -> Tensor:
         """(heads, length, length): the bias by distance to the past, -inf to the future."""
