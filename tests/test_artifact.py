@@ -46,6 +46,11 @@ def test_holds_no_pickle(tmp_path: Path) -> None:
     assert {path.suffix for path in (tmp_path / "a").iterdir()} == {".toml", ".json", ".parquet", ".safetensors"}
 
 
+def test_another_user_may_serve_it(tmp_path: Path) -> None:
+    artifacts.save(made(), tmp_path / "a")
+    assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / "a").iterdir()} == {"0o644"}
+
+
 def damage_json(folder: Path) -> None:
     (folder / "artifact.json").write_text("{")
 

@@ -126,7 +126,8 @@ def replacing(folder: Path) -> Iterator[Path]:
         raise InputError(f"cannot write to {folder.parent}: {error.strerror}") from error
     try:
         yield new
-        new.chmod(0o755)
+        for each in (new, *new.rglob("*")):  # whoever serves may be another user than who trained
+            each.chmod(0o755 if each.is_dir() else 0o644)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
             folder.replace(old)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,27 @@ def product(network: Network) -> Product:
     found = retriever(network)
     assert isinstance(found, Product)
     return found
+
+
+@pytest.mark.parametrize("exact_up_to", [1_000, N])
+def test_what_was_made_once_is_kept_for_the_next_process(network: Network, exact_up_to: int, tmp_path: Path) -> None:
+    file, batch = tmp_path / "served.safetensors", questions()
+    free, nothing = [Restriction()] * ASKED, [NO_PLACES] * ASKED
+
+    def found(file: Path | None) -> list[tuple[list[int], list[float]]]:
+        lists = retriever(network, exact_up_to=exact_up_to, file=file).find(batch, free, nothing, 10)
+        return [(each.items.tolist(), each.scores.tolist()) for each in lists]
+
+    first = found(file)
+    written = file.stat().st_mtime_ns
+    assert first == found(None)
+    assert found(file) == first
+    assert file.stat().st_mtime_ns == written
+    assert [each.name for each in tmp_path.iterdir()] == [file.name]
+    file.write_bytes(file.read_bytes()[:1000])  # half of it, as a full disk would leave it
+    assert found(file) == first
+    assert file.stat().st_size > 1000
+    assert found(tmp_path / "not there" / "served.safetensors") == first  # where nothing can be written
 
 
 def questions() -> Batch:

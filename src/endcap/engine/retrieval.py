@@ -1,8 +1,9 @@
 """The best items of a history: an exact product with all of them, or an index where they are very many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 import faiss
@@ -15,6 +16,7 @@ from torch import Tensor
 from endcap.data.batch import Batch, ask
 from endcap.data.interactions import Histories
 from endcap.data.vocabulary import Ints
+from endcap.engine.mapped import Tensors, mapped
 from endcap.models import Network, Recommender
 from endcap.ranking import top
 
@@ -78,18 +80,25 @@ class Retriever(Protocol):
         """Another one, of `n_items` items, where those at `places` are as `model` has them now."""
 
 
-def retriever(model: Recommender, *, kind: int = 1, exact_up_to: int = EXACT_UP_TO) -> Retriever:
+def retriever(
+    model: Recommender, *, kind: int = 1, exact_up_to: int = EXACT_UP_TO, file: Path | None = None
+) -> Retriever:
     """Exact for models that count and for catalogues of a common size; an index over a network's items above.
 
-    kind: that of the events by which an index is tuned, one that the model has learned of.
+    kind: that of the events by which an index is tuned, one that the model has learned of. file: where what is made of
+    the items is kept, for the next process.
     """
     if not isinstance(model, Network):
         return Counted(model)
-    with torch.inference_mode():
+
+    @torch.inference_mode()
+    def make() -> Tensors:
         vectors, bias = model.table()
-    if len(bias) - 1 <= exact_up_to:
-        return Product(model, vectors, bias)
-    return Indexed.build(model, vectors, bias, kind)
+        few = len(bias) - 1 <= exact_up_to
+        return {"vectors": vectors, "bias": bias} if few else Indexed.learn(model, vectors, bias, kind)
+
+    made = mapped(file, make)
+    return Product(model, made["vectors"], made["bias"]) if "bias" in made else Indexed.of(model, made)
 
 
 @dataclass(frozen=True)
@@ -198,7 +207,14 @@ class Indexed:
     late: Late | None = None
 
     @classmethod
-    def build(cls, model: Network, vectors: Tensor, bias: Tensor, kind: int, *, recall: float = RECALL) -> "Indexed":
+    def of(cls, model: Network, learned: Mapping[str, Tensor]) -> "Indexed":
+        """What `learn` gave, over the same model."""
+        index = faiss.deserialize_index(learned["index"].numpy())
+        candidates, recall = int(learned["candidates"]), float(learned["recall"])
+        return cls(model, learned["vectors"].numpy(), learned["weights"].numpy(), index, candidates, recall)
+
+    @classmethod
+    def learn(cls, model: Network, vectors: Tensor, bias: Tensor, kind: int, *, recall: float = RECALL) -> Tensors:
         """Learns the codes from the vectors, and how many candidates it takes after histories of several sorts.
 
         Of one event, of items that have nothing in common, and of those that follow one item: what visitors do lies
@@ -215,7 +231,13 @@ class Indexed:
         while found.recall < recall and found.candidates < len(joined) // 2:
             wider = replace(found, candidates=2 * found.candidates)
             found = replace(wider, recall=min(map(wider._recall, queries, true)))
-        return found
+        return {
+            "vectors": torch.from_numpy(joined),
+            "weights": torch.from_numpy(weights),
+            "index": torch.from_numpy(faiss.serialize_index(found.index)),
+            "candidates": torch.tensor(found.candidates),
+            "recall": torch.tensor(found.recall),
+        }
 
     def _recall(self, queries: Floats32, true: Ints) -> float:
         """The share of (queries, n) true best items that it finds."""

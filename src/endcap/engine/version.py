@@ -31,6 +31,8 @@ from endcap.models.sequence import SequenceNetwork
 from endcap.store.records import ItemChange
 from endcap.store.store import Store
 
+LARGE = 2**24
+"""Bytes of weights from which what is made of them is kept and mapped."""
 UNREAD = frozenset({"stock", "rating", "rating_count", "image"})
 """Columns whose change leaves what is known of a product as it is; a photo that is put there comes with a change."""
 
@@ -53,14 +55,20 @@ class Version:
         """Reads an artifact; raises InputError where it is none or damaged."""
         artifact = artifacts.load(path)
         products = None if artifact.described is None else artifact.described.products.of(artifact.vocabulary.ids)
-        files = [path / "artifact.json", path / "weights.safetensors"]
+        weights = path / "weights.safetensors"
+        tag = _fingerprint([path / "artifact.json", weights])
+        large = weights.stat().st_size >= LARGE
         features = [each for each in (path / "features").rglob("*") if each.name != "products.safetensors"]
         return cls(
             path=path,
-            name=f"{artifact.config.model.name}-{_fingerprint(files)}",
+            name=f"{artifact.config.model.name}-{tag}",
             artifact=artifact,
             shelf=Shelf.of(artifact.catalog, artifact.aliases),
-            retriever=retriever(artifact.model, kind=artifact.traits.kinds[0]),
+            retriever=retriever(
+                artifact.model,
+                kind=artifact.traits.kinds[0],
+                file=path / f"served-{tag}.safetensors" if large else None,
+            ),
             products=products,
             encoders="" if products is None else _fingerprint(features),
         )
