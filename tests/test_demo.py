@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,13 @@ def test_a_price_is_the_median_of_what_was_paid_in_training() -> None:
         ("fuel", 0.0025, "purchase", "train"), ("tea", 5.0, "purchase", "valid"), ("bread", None, "purchase", "train"),
     ]  # fmt: skip
     items, prices, kinds, parts = zip(*bought, strict=True)
-    log = dataset([("u", item, 1.0) for item in items], {}, price=prices, kind=kinds, part=parts)
+    told = dict.fromkeys(items, "Food")
+    log = dataset([("u", item, 1.0) for item in items], told, price=prices, kind=kinds, part=parts)
     assert demo.paid(log) == {"milk": 1.5}
-    log.facts["format"] = "hm"  # of which nobody knows the unit
-    assert demo.paid(log) == {}
+    names_one = pa.table({"item_id": ["tea", "milk"], "price": [3.0, None]})
+    assert demo.paid(replace(log, items=names_one)) == {}
+    assert demo.paid(replace(log, items=None)) == {}
+    assert demo.paid(replace(log, facts={"format": "hm"})) == {}  # of whose prices nobody knows the unit
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def stock(
 ) -> Stocked:
     """Fills the database in `out`, where a comparison of this data was made; a second time adds nothing.
 
-    A catalogue without any price gets what was paid. Of a log of more than `most` events only some users' are taken.
+    A catalogue without any price gets what was `paid`. Of a log of more than `most` events only some users' are taken.
     Raises InputError where the database is that of another shop.
     """
     check_place(out, data)
@@ -136,11 +136,13 @@ def stock(
         store.close()
     notes = [f"{out / DATABASE}: {loaded.events:,} events ({loaded.new:,} of them new) and {loaded.items:,} products"]
     if users is not None:
+        every = pc.count_distinct(dataset.table["user_id"]).as_py()
         notes.append(
-            f"the model has learned from the whole log; in the database are {len(users):,} of "
-            f"{pc.count_distinct(dataset.table['user_id']).as_py():,} users, since writing all {loaded.rows:,} rows takes minutes: "
-            "`endcap load` would add the others"
+            f"the model has learned from the whole log; in the database are {len(users):,} of {every:,} users, since "
+            f"writing all {loaded.rows:,} events takes longer: `endcap load` would add the others"
         )
+    if prices:
+        notes.append("the catalogue has no prices: pages show the median of what was paid for a product in training")
     return Stocked(db, chosen, tuple(notes))
 
 
@@ -196,11 +198,13 @@ def some_users(events: pa.Table, first: Sequence[str], most: int) -> list[str] |
 
 
 def paid(dataset: Dataset) -> dict[str, float]:
-    """item_id -> the median price of its purchases in the training part, in cents; none of less than half a cent.
+    """item_id -> the median price of its purchases in the training part, to the cent; none of less than half a cent.
 
-    It is for pages alone: models are trained without it. H&M's prices are no money that could be shown.
+    It is for pages of a shop whose catalogue has no price at all; models are trained without it.
     """
-    if dataset.facts["format"] in SCALED:
+    listed = [] if dataset.items is None else dataset.items["item_id"].to_pylist()
+    has_prices = np.isfinite(Catalog.from_table(dataset.items, listed).prices).any()
+    if has_prices or not listed or dataset.facts["format"] in SCALED:
         return {}
     bought = dataset.table.filter((pc.field("part") == "train") & (pc.field("kind") == "purchase"))
     priced = bought.filter(pc.field("price") > 0).group_by("item_id").aggregate([("price", "list")])

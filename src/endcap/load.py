@@ -61,8 +61,8 @@ def load(
     """Puts `data.events` and `data.items` into the store, some thousand rows at a time, each time all or none.
 
     An event's id comes from its content, so what an interrupted run has done is not done twice. `users`: only their
-    events; `prices`: of products, where the catalogue knows no price at all. `on_step` hears what is being done,
-    `on_progress` how many events of how many. Raises InputError where the log cannot be used.
+    events; `prices`: of products whose row has none. `on_step` hears what is being done, `on_progress` how many
+    events of how many. Raises InputError where the log cannot be used.
     """
     now = time.time() if now is None else now
     backend = backends.local()
@@ -175,8 +175,8 @@ def _put_items(store: Store, items: pa.Table, prices: Mapping[str, float], refus
     for name in catalog.table.column_names:
         exact = name in NUMBERS or name == "item_id"
         cells = catalog.table[name].to_pylist() if exact else [text or None for text in texts(catalog, name)]
-        if name == "price" and not any(cell is not None for cell in cells):
-            cells = [prices.get(item_id) for item_id in usable]
+        if name == "price":
+            cells = [prices.get(item_id) if cell is None else cell for item_id, cell in zip(usable, cells, strict=True)]
         if any(cell is not None for cell in cells):
             columns[name] = cells
     rows = (dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))

@@ -84,6 +84,7 @@ def open_shop(out: Path, model: str, data: DataConfig, port: int) -> None:
         stocked = demo.stock(out, data, on_step=step)
     for note in stocked.notes:
         screen.out.print(f"· {note}", highlight=False, markup=False, soft_wrap=True)
+    screen.out.print(f"opening a shop with {model} …", highlight=False)
     config = ServeConfig(
         out=out / "models" / model,
         db=stocked.db,

@@ -29,7 +29,7 @@ def read(backend: Backend, items: Items) -> Tables:
     """
     if backend.connection is None:
         raise InputError("visits are simulated on the local backend; expected a log on Spark")
-    table = validate_items(backend, items.frame).items.toArrow()
+    table = validate_items(backend, items.frame).items.toArrow().sort_by("item_id")  # chance is by place
     ids = table["item_id"].to_pylist()
     if not ids:
         raise InputError("found no item in the catalogue; expected some to simulate visits to")
