@@ -282,7 +282,8 @@ def test_forgetting_leaves_nothing(client: TestClient) -> None:
     assert visitor.session_id not in str(engine.store.events_table().to_pylist())
 
 
-def test_a_household_of_a_demonstration_keeps_its_history(client: TestClient) -> None:
+def test_a_household_of_a_demonstration_keeps_its_history(open_shop: OpenShop) -> None:
+    client = open_shop()
     step = {"form": hidden(client.get("/").text), "user_id": "ann"}
     client.post("/shop/household", content=urlencode(step))
     page = client.get("/shop/you").text
@@ -334,9 +335,11 @@ def test_nobody_steps_into_users_of_a_real_shop(open_shop: OpenShop) -> None:
 def test_what_is_similar_is_of_the_category_where_the_model_only_counts(tmp_path: Path) -> None:
     counts = trained("transitions", tmp_path / "counts", use=("tabular", "text"))
     for out, expected in ((counts, True), (trained("gru", tmp_path / "told", use=("tabular", "text")), False)):
-        client = TestClient(shop_app(out, tmp_path / out.name / "shop"), headers={"Accept": "text/html"})
-        page = client.get("/shop/product/i3").text
-        assert ('slot="product"' in page and 'filter="category:&#34;Things&#34;"' in page) == expected
+        app = shop_app(out, tmp_path / out.name / "shop")
+        client = TestClient(app, base_url="http://localhost:8000", headers={"Accept": "text/html"})
+        shelf_beside = re.search(r'<endcap-shelf slot="product".*?>', client.get("/shop/product/i3").text, re.DOTALL)
+        assert shelf_beside
+        assert ("filter=" in shelf_beside[0]) == expected
         engine_of(client).close()
 
 
