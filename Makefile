@@ -11,7 +11,7 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,spark,video,encoders,postgres,dev]'
 	touch $@
 
-demo: install    ## real data, trained, compared, reported
+demo: install    ## real data, trained, compared, reported; ends with an open shop
 	$(BIN)/endcap demo
 
 test: install    ## the tests, in minutes

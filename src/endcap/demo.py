@@ -1,24 +1,53 @@
 """`endcap demo`: a real shop from the package registry, or a shop of the user's own, in one go."""
 
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from endcap import artifact as artifacts
 from endcap import config as configuration
 from endcap.config import Config
+from endcap.data.catalog import Catalog
+from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.sources import simulated
+from endcap.load import load
+from endcap.store.store import Store
 
 ABOUT = """[bold]Complete Journey[/bold] (dunnhumby): real grocery purchases of 2,469 households in 2017.
 The whole log is read, checked, cleaned and split by time, and counting models count all of its training part. So that
 everything ends in minutes on two cores, an epoch of a network looks at a part of the windows, drawn anew each time
-([train] share), and counting models choose their parameters on a sample of households ([train] choose_events)."""
+(\\[train] share), and counting models choose their parameters on a sample of households (\\[train] choose_events)."""
 
 MODELS = ("popular", "transitions", "gru", "transformer")
 
 EVENTS = ("events.*", "transactions.*", "interactions.*")
 ITEMS = ("items.*", "products.*", "catalog.*", "catalogue.*")
 """What a folder may call its files; a folder that is a catalogue as a whole needs none."""
+
+DATABASE = "shop.db"
+ABOUT_SHOP = "shop.json"
+"""Beside the database: of which data it is."""
+MOST_EVENTS = 300_000
+"""Events that are put into it, in a quarter of a minute; pages need those of the households alone."""
+HOUSEHOLDS = 3
+BUSIEST = 100
+"""Users with the most events, of whom households are chosen."""
+LATELY = 200
+"""Events of a user, the latest, by which it is said what is usual for them."""
+USUAL = 3
+"""Categories that are usual for a user."""
+SCALED = ("hm",)
+"""Formats whose prices are given as multiples of a sum that nobody knows."""
 
 
 def configs() -> list[Config]:
@@ -62,3 +91,122 @@ def of_folder(folder: Path) -> dict[str, Any]:
 def _first(folder: Path, patterns: tuple[str, ...]) -> Path | None:
     found = [path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
     return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class Stocked:
+    """The database of a demonstration's shop."""
+
+    db: str
+    households: tuple[str, ...]  # whom its visitors may be
+    notes: tuple[str, ...]  # what is in it, for people
+
+
+def check_place(out: Path, data: DataConfig) -> None:
+    """Raises InputError where the database in `out` is that of another shop."""
+    about = out / ABOUT_SHOP
+    if (out / DATABASE).exists() and about.exists() and json.loads(about.read_text("utf-8")) != asdict(data):
+        raise InputError(f"{out / DATABASE} is the database of another shop; choose another --out, or delete it")
+
+
+def stock(
+    out: Path, data: DataConfig, *, most: int = MOST_EVENTS, on_step: Callable[[str], None] = lambda step: None
+) -> Stocked:
+    """Fills the database in `out`, where a comparison of this data was made; a second time adds nothing.
+
+    A catalogue without any price gets what was `paid`. Of a log of more than `most` events only some users' are taken.
+    Raises InputError where the database is that of another shop.
+    """
+    check_place(out, data)
+    artifacts.write(out / ABOUT_SHOP, json.dumps(asdict(data), indent=2))
+    on_step("choosing households")
+    dataset = Dataset.load(out / "data")
+    chosen = households(dataset)
+    users = some_users(dataset.table, chosen, most)
+    on_step("finding prices")
+    prices = paid(dataset)
+    db = f"sqlite:///{(out / DATABASE).resolve()}"
+    store = Store.open(db)
+    try:
+        loaded = load(
+            store, data, users=users, prices=prices, on_step=on_step,
+            on_progress=lambda done, total: on_step(f"writing the events: {done:,} of {total:,} read"),
+        )  # fmt: skip
+    finally:
+        store.close()
+    notes = [f"{out / DATABASE}: {loaded.events:,} events ({loaded.new:,} of them new) and {loaded.items:,} products"]
+    if users is not None:
+        every = pc.count_distinct(dataset.table["user_id"]).as_py()
+        notes.append(
+            f"the model has learned from the whole log; in the database are {len(users):,} of {every:,} users, since "
+            f"writing all {loaded.rows:,} events takes longer: `endcap load` would add the others"
+        )
+    if prices:
+        notes.append("the catalogue has no prices: pages show the median of what was paid for a product in training")
+    return Stocked(db, chosen, tuple(notes))
+
+
+def households(dataset: Dataset, most: int = HOUSEHOLDS) -> tuple[str, ...]:
+    """Users with long and unlike histories.
+
+    The one with the most events comes first; then, of the busiest, always the one whose usual categories have the
+    fewest in common with those of the users before.
+    """
+    table = dataset.table
+    counted = table.group_by("user_id").aggregate([("item_id", "count")])
+    counted = counted.sort_by([("item_id_count", "descending"), ("user_id", "ascending")])
+    busiest = counted["user_id"][:BUSIEST]
+    latest = table.filter(pc.is_in(table["user_id"], busiest)).sort_by([("time", "descending"), ("row", "descending")])
+    usual = _usual_categories(dataset, latest)
+    chosen: list[str] = []
+    left = busiest.to_pylist()
+    while left and len(chosen) < most:
+        had = set().union(*(usual[user] for user in chosen))
+        chosen.append(min(left, key=lambda user: len(usual[user] & had)))  # the busier one of two alike
+        left.remove(chosen[-1])
+    return tuple(chosen)
+
+
+def _usual_categories(dataset: Dataset, latest: pa.Table) -> dict[str, set[str]]:
+    """For each user of some events, latest first, the categories that they came to the most often of late."""
+    ids = latest["item_id"].unique().to_pylist()
+    categories = dict(zip(ids, Catalog.from_table(dataset.items, ids).categories[1:], strict=True))
+    came: dict[str, list[str]] = defaultdict(list)
+    for user, item in zip(latest["user_id"].to_pylist(), latest["item_id"].to_pylist(), strict=True):
+        if len(came[user]) < LATELY:
+            came[user].append(categories[item])
+    return {
+        user: {name for name, _ in Counter(filter(None, some)).most_common(USUAL)} for user, some in came.items()
+    }  # fmt: skip
+
+
+def some_users(events: pa.Table, first: Sequence[str], most: int) -> list[str] | None:
+    """`first` and others by chance, who together have about `most` events; None where all have no more than that."""
+    if len(events) <= most:
+        return None
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(events["user_id"]).to_pylist()}
+    others = sorted(counts.keys() - set(first))
+    np.random.default_rng(0).shuffle(others)
+    chosen: list[str] = []
+    n = 0
+    for user in (*first, *others):
+        n += counts[user]
+        if n > most and len(chosen) >= len(first):
+            break
+        chosen.append(user)
+    return chosen
+
+
+def paid(dataset: Dataset) -> dict[str, float]:
+    """item_id -> the median price of its purchases in the training part, to the cent; none of less than half a cent.
+
+    It is for pages of a shop whose catalogue has no price at all; models are trained without it.
+    """
+    listed = [] if dataset.items is None else dataset.items["item_id"].to_pylist()
+    has_prices = np.isfinite(Catalog.from_table(dataset.items, listed).prices).any()
+    if has_prices or not listed or dataset.facts["format"] in SCALED:
+        return {}
+    bought = dataset.table.filter((pc.field("part") == "train") & (pc.field("kind") == "purchase"))
+    priced = bought.filter(pc.field("price") > 0).group_by("item_id").aggregate([("price", "list")])
+    medians = zip(priced["item_id"].to_pylist(), map(median, priced["price_list"].to_pylist()), strict=True)
+    return {item_id: price for item_id, middle in medians if (price := round(middle, 2)) > 0}

@@ -3,11 +3,12 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from endcap.data import backend as backends
 from endcap.data import sources
@@ -51,14 +52,17 @@ def load(
     store: Store,
     data: DataConfig,
     *,
+    users: Collection[str] | None = None,
+    prices: Mapping[str, float] | None = None,
     now: float | None = None,
     on_step: Callable[[str], None] = lambda step: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Loaded:
     """Puts `data.events` and `data.items` into the store, some thousand rows at a time, each time all or none.
 
-    An event's id comes from its content, so what an interrupted run has done is not done twice. `on_step` hears what
-    is being done, `on_progress` how many events of how many. Raises InputError where the log cannot be used.
+    An event's id comes from its content, so what an interrupted run has done is not done twice. `users`: only their
+    events; `prices`: of products whose row has none. `on_step` hears what is being done, `on_progress` how many
+    events of how many. Raises InputError where the log cannot be used.
     """
     now = time.time() if now is None else now
     backend = backends.local()
@@ -67,12 +71,14 @@ def load(
     n_items = 0
     if log.items is not None:
         on_step("writing the catalogue")
-        n_items = _put_items(store, log.items.toArrow(), log.refused)
+        n_items = _put_items(store, log.items.toArrow(), prices or {}, log.refused)
     on_step("writing the events")
     total = log.events.count()
     done = usable = new = forgotten = 0
+    wanted = None if users is None else pa.array(users, pa.string())
     for rows in _batches(backend, log.events):
-        some = _events(rows, log.refused)
+        own = rows if wanted is None else rows.filter(pc.is_in(rows["user_id"], wanted))
+        some = _events(own, log.refused)
         added, left_out = store.load(some, now=now)
         done, usable, new, forgotten = done + len(rows), usable + len(some), new + added, forgotten + left_out
         on_progress(done, total)
@@ -161,7 +167,7 @@ def _events(rows: pa.RecordBatch, refused: Counter[tuple[str, str]]) -> list[Eve
     return events
 
 
-def _put_items(store: Store, items: pa.Table, refused: Counter[tuple[str, str]]) -> int:
+def _put_items(store: Store, items: pa.Table, prices: Mapping[str, float], refused: Counter[tuple[str, str]]) -> int:
     """Merges a catalogue into the store's, empty cells too, but no column that is empty throughout."""
     usable = [each for each in items["item_id"].to_pylist() if _can_be("items.item_id", each, refused)]
     catalog = Catalog.from_table(items, usable)
@@ -169,6 +175,8 @@ def _put_items(store: Store, items: pa.Table, refused: Counter[tuple[str, str]])
     for name in catalog.table.column_names:
         exact = name in NUMBERS or name == "item_id"
         cells = catalog.table[name].to_pylist() if exact else [text or None for text in texts(catalog, name)]
+        if name == "price":
+            cells = [prices.get(item_id) if cell is None else cell for item_id, cell in zip(usable, cells, strict=True)]
         if any(cell is not None for cell in cells):
             columns[name] = cells
     rows = (dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True))

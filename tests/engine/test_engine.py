@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from endcap.data.split import split
 from endcap.engine.answering import Exploring
 from endcap.engine.engine import Engine, EngineConfig
 from endcap.engine.requests import Answer, Ask, Step
+from endcap.engine.shelf import Shelf
+from endcap.engine.version import Version
 from endcap.examples import history_of, top_items
-from endcap.store.records import Event, Visitor
+from endcap.store.records import Event, ItemChange, Visitor
 from tests.engine.artifacts import N, trained
 from tests.worlds import circle_table
 
@@ -277,6 +280,15 @@ def test_what_chance_chose_is_written_down(places: dict[str, Path], tmp_path: Pa
         assert [each["place"] for each in one.explored] == [4, 5]
         assert all(one.items[each["place"]] in each["pool"] and 0 < each["chance"] <= 1 for each in one.explored)
     engine.close()
+
+
+def test_a_first_price_is_no_news_to_encoders(places: dict[str, Path]) -> None:
+    version = Version.load(places["told"])
+    unpriced = replace(version, shelf=Shelf.of(version.artifact.catalog.without(["price"]), {}))
+    price, title = (ItemChange("i3", {"item_id": "i3", **row}, 1) for row in ({"price": 7.0}, {"title": "Lamp"}))
+    assert unpriced.news([price], unpriced.shelf.with_changes([price])) == ()
+    assert unpriced.news([title], unpriced.shelf.with_changes([title])) == ("i3",)
+    assert version.news([price], version.shelf.with_changes([price])) == ("i3",)
 
 
 @pytest.mark.parametrize("name", ["told", "transitions", "transformer"])

@@ -1,6 +1,7 @@
 """The commands, as the command line will have them."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from endcap.data.errors import InputError
 from endcap.serve.commands import database_of, load, serve
+from endcap.serve.run import free_port
 from endcap.store.records import Visitor
 from endcap.store.store import Store
 
@@ -60,3 +62,10 @@ def test_what_serve_refuses(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="without keys"):
         run("serve", tmp_path / "nothing", "--host", "0.0.0.0")
     assert "--api-key-file" in run("serve", "--help")
+
+
+def test_a_port_that_is_taken_is_left_to_who_has_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert free_port("127.0.0.1", port) == 0
+    assert free_port("127.0.0.1", port) == port

@@ -22,6 +22,7 @@ from endcap.serve.storefront.config import StorefrontConfig
 from endcap.store.errors import Unavailable
 from endcap.store.records import Visitor
 from tests.browser import SIZES, Open, axe, browser, count_shifts, faults, open_page, served, shifts
+from tests.engine.artifacts import trained
 from tests.serve.storefronts import HARD, SCRIPT, OpenShop, app, client, open_shop, photo, shop_app, trained_shop
 
 __all__ = ["app", "axe", "browser", "client", "open_page", "open_shop", "trained_shop"]
@@ -288,6 +289,27 @@ def test_forgetting_leaves_nothing(client: TestClient) -> None:
     assert visitor.session_id not in str(engine.store.events_table().to_pylist())
 
 
+def test_a_household_of_a_demonstration_keeps_its_history(open_shop: OpenShop) -> None:
+    client = open_shop()
+    step = {"form": hidden(client.get("/").text), "user_id": "ann"}
+    client.post("/shop/household", content=urlencode(step))
+    page = client.get("/shop/you").text
+    assert "nothing of it is deleted here" in page
+    assert 'action="/shop/forget"' not in page
+    form = hidden(client.get("/shop/product/i3").text)
+    answer = client.post("/shop/forget", content=urlencode({"form": form}), headers={"Accept": "application/json"})
+    assert answer.status_code == 409
+    assert "not yours to delete" in answer.text
+    store = engine_of(client).store
+    assert store is not None
+    (history,) = store.histories([Visitor("ann")])
+    assert [event.kind for event in history][:9] == ["purchase"] * 9
+    client.post("/shop/household", content=urlencode({"form": form, "user_id": ""}))
+    client.get("/shop/product/i5")
+    client.post("/shop/forget", content=urlencode({"form": hidden(client.get("/shop/you").text)}))
+    assert "Nothing yet" in client.get("/shop/you").text
+
+
 def test_stepping_into_a_household(client: TestClient) -> None:
     assert client.get("/shop/households").json() == [
         {"user_id": "ann", "events": 9, "likes": ["Quarter 0", "Quarter 1", "Quarter 2"]},
@@ -327,6 +349,17 @@ def test_a_shop_with_keys_is_open_to_all_and_its_machinery_is_not(open_shop: Ope
     assert [client.get(path).status_code for path in ("/metrics", "/v1/rules", "/v1/models")] == [401] * 3
     found = {client.get("/shop/product/i2").status_code for _ in range(40)}
     assert found == {200, 429}  # not as often as anybody likes
+
+
+def test_what_is_similar_is_of_the_category_where_the_model_only_counts(tmp_path: Path) -> None:
+    counts = trained("transitions", tmp_path / "counts", use=("tabular", "text"))
+    for out, expected in ((counts, True), (trained("gru", tmp_path / "told", use=("tabular", "text")), False)):
+        app = shop_app(out, tmp_path / out.name / "shop")
+        client = TestClient(app, base_url="http://localhost:8000", headers={"Accept": "text/html"})
+        shelf_beside = re.search(r'<endcap-shelf slot="product".*?>', client.get("/shop/product/i3").text, re.DOTALL)
+        assert shelf_beside
+        assert ("filter=" in shelf_beside[0]) == expected
+        engine_of(client).close()
 
 
 def test_named_households_come_in_their_order(open_shop: OpenShop) -> None:

@@ -195,17 +195,19 @@ class Version:
         if products is None:
             return ()
         rereads = "photos" not in products.encoders.config.use
+        has_prices = np.isfinite(self.shelf.base.prices).any()
+        unread = UNREAD if has_prices else UNREAD | {"price"}  # of a first price encoders have learned nothing
         return tuple(
             item_id
             for item_id in asked
             if shelf.index[item_id] > n_base
-            or (rereads and _read(shelf.row(item_id)) != _read(self.shelf.row(item_id)))
+            or (rereads and _read(shelf.row(item_id), unread) != _read(self.shelf.row(item_id), unread))
         )
 
 
-def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+def _read(row: Mapping[str, Any], unread: frozenset[str]) -> dict[str, Any]:
     """What encoders may read of a row."""
-    return {name: value for name, value in row.items() if name not in UNREAD and value is not None}
+    return {name: value for name, value in row.items() if name not in unread and value is not None}
 
 
 def _fingerprint(files: Sequence[Path]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from endcap import screen
+from endcap import demo, screen
 from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
 from endcap.load import Loaded
@@ -15,7 +15,9 @@ from endcap.load import load as read_into
 from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
 from endcap.results import plain
 from endcap.serve.config import ServeConfig
+from endcap.serve.run import free_port
 from endcap.serve.run import serve as run
+from endcap.serve.storefront.config import StorefrontConfig
 from endcap.store.errors import Unavailable
 from endcap.store.store import Store
 
@@ -73,6 +75,25 @@ def serve(
             address_rate=address_rate,
             timeout=timeout,
         )
+    )
+
+
+def open_shop(out: Path, model: str, data: DataConfig, port: int) -> None:
+    """The end of `endcap demo`: a shop on this machine alone, with a model of the comparison in `out`, until Ctrl-C."""
+    with screen.steps() as step:
+        stocked = demo.stock(out, data, on_step=step)
+    for note in stocked.notes:
+        screen.out.print(f"· {note}", highlight=False, markup=False, soft_wrap=True)
+    screen.out.print(f"opening a shop with {model} …", highlight=False)
+    config = ServeConfig(
+        out=out / "models" / model,
+        db=stocked.db,
+        port=free_port(DEFAULTS.host, port),
+        storefront=True,
+        shop=StorefrontConfig(demo=True, households=stocked.households),
+    )
+    run(
+        config, on_open=lambda address: screen.out.print(f"\n[bold]the shop is open: {address}[/bold] (Ctrl-C ends it)")
     )
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any
@@ -44,8 +45,11 @@ _HEALTHCHECK = 10 if FORKS else 60
 """Seconds in which a worker must give a sign of life; one that does not fork has to import PyTorch first."""
 
 
-def serve(config: ServeConfig) -> None:
-    """Serves until it is told to stop; raises InputError where something is not as it must be."""
+def serve(config: ServeConfig, *, on_open: Callable[[str], None] = lambda address: None) -> None:
+    """Serves until it is told to stop; raises InputError where something is not as it must be.
+
+    `on_open` hears the address once one process is ready to answer there; with several, they may still be starting.
+    """
     _check(config)
     with _listen(config.host, config.port) as listening:
         host, port = listening.getsockname()[:2]
@@ -54,12 +58,23 @@ def serve(config: ServeConfig) -> None:
             app = create_app(_engine(config), config)
             settings = _uvicorn(app, config)
             log.info("%s serves %s; see %s/docs", config.out, where, where)
+            on_open(where)
             with suppress(KeyboardInterrupt):  # Ctrl-C, which uvicorn hands on once it has ended
                 uvicorn.Server(settings).run([listening])
         else:
             settings = _uvicorn("endcap.serve.run:worker", config)
             log.info("%s serves %s with %d workers; see %s/docs", config.out, where, config.workers, where)
+            on_open(where)
             _supervise(settings, config, listening)
+
+
+def free_port(host: str, port: int) -> int:
+    """The port, or 0 (any that is free) where somebody listens there already."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        return 0 if error.errno == errno.EADDRINUSE else port  # of all else `serve` says what is wrong
+    return port
 
 
 def worker() -> FastAPI:

@@ -244,7 +244,7 @@ def test_magento_folder(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(
         csv_text(
             header,
-            ("P-S", "", "simple", paths, "Shirt S", 12, 3, "/s.jpg", "size=S,color=Red,climate=Hot|Cold", ""),
+            ("P-S", "", "simple", paths, "Shirt S", 12, 3, "/s.jpg", "size=S,color=Red,climate=Hot|R&amp;D", ""),
             ("P-M", "", "simple", paths, "Shirt M", 10, 4, "/m.jpg", "size=M,color=Red,has_options=0", ""),
             ("P", "", "configurable", paths, "Shirt", "", "", "/p.jpg", "", "sku=P-S,size=S|sku=P-M,size=M|sku=P-L"),
             ("P", "fr", "configurable", "", "Chemise", "", "", "", "", ""),
@@ -259,7 +259,7 @@ def test_magento_folder(tmp_path: Path) -> None:
     assert found["P"] == {
         "item_id": "P", "title": "Shirt", "category": "Men > Tops", "categories": "Men > Tops|Sale", "price": 10.0,
         "price_max": 12.0, "stock": "7", "image": "p.jpg|s.jpg|m.jpg", "colour": "Red", "size": "S|M",
-        "attributes": "climate=Hot|climate=Cold",
+        "attributes": "climate=Hot|climate=R&D",
     }  # fmt: skip
     assert (found["B"]["category"], found["B"]["material"], found["B"]["description"]) == (
         "Gear > Bags",

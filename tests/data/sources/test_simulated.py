@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,14 @@ def test_visits_stay_in_a_category_more_often_than_by_chance() -> None:
     users, items = log["user_id"].to_pylist(), [int(item[1:]) // 10 for item in log["item_id"].to_pylist()]
     same = [a == b for a, b, u, v in zip(items, items[1:], users, users[1:], strict=False) if u == v]
     assert np.mean(same) > 0.6
+
+
+def test_they_are_the_same_whenever_they_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = DataConfig(events="simulated", items=str(catalogue(tmp_path)))
+    first = prepare(backends.local(), data, CleanConfig(), SplitConfig()).table.sort_by("row")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 86400.0)
+    assert prepare(backends.local(), data, CleanConfig(), SplitConfig()).table.sort_by("row") == first
 
 
 def test_they_need_a_catalogue() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from endcap.data.backend import Backend
 from endcap.data.schema import SEPARATOR
 from endcap.data.sources.export import Row, has_columns, kept, named, read_rows
+from endcap.data.sources.markup import plain_text
 from endcap.data.sources.products import Export, Record, Values, fold, option_column
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Format, Items, Mapped
@@ -65,7 +66,8 @@ def _record(number: int, row: Row, columns: Mapped, rest: Row, places: Row, pare
     found = {column: row[name] for column, name in columns.items()}
     lists = {name: _lines(found.get(name)) for name in ("colour", "size", "material", "gender")}
     attributes = []
-    for name, value in _pairs(places.get("more")):
+    for name, text in _pairs(places.get("more")):
+        value = plain_text(text)
         column = option_column(name)
         if column:
             lists[column] += value.split("|")

@@ -1,7 +1,5 @@
 """Visits to a shop that has a catalogue and no log yet, made up: to look at a shop with, never to measure by."""
 
-import time
-
 import numpy as np
 import pyarrow as pa
 
@@ -18,6 +16,7 @@ NAME = "simulated"
 VISITORS = 600
 SESSIONS = 6  # of a visitor on average
 DAYS = 90
+START = 1_735_689_600.0  # 1 January 2025: the same catalogue has the same visits, whenever they are made
 STAY = 0.7  # chance that the next product is of the same category
 CHANCES = {"view": 1.0, "cart": 0.25, "purchase": 0.1}
 """Each view may be followed by the others."""
@@ -30,11 +29,11 @@ def read(backend: Backend, items: Items) -> Tables:
     """
     if backend.connection is None:
         raise InputError("visits are simulated on the local backend; expected a log on Spark")
-    table = validate_items(backend, items.frame).items.toArrow()
+    table = validate_items(backend, items.frame).items.toArrow().sort_by("item_id")  # chance is by place
     ids = table["item_id"].to_pylist()
     if not ids:
         raise InputError("found no item in the catalogue; expected some to simulate visits to")
-    events = visits(Catalog.from_table(table, ids), np.random.default_rng(0), time.time() - 86400 * DAYS)
+    events = visits(Catalog.from_table(table, ids), np.random.default_rng(0), START)
     note = (
         f"THE VISITS ARE SIMULATED: {VISITORS:,} made-up visitors of {len(ids):,} products, to look at a shop without "
         "a log; figures on them say nothing about real shoppers"

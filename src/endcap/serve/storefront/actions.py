@@ -81,11 +81,16 @@ def step_into(page: Here, form: Form) -> Response:
 
 @router.post("/shop/forget")
 def forget(page: Here, form: Form) -> Response:
-    """Deletes all that is known of the visitor; whoever comes back is a new one."""
+    """Deletes all that is known of the visitor; whoever comes back is a new one.
+
+    Raises Refused (409) where a visitor of a demonstration is a user of the store: that past is not theirs to delete.
+    """
+    if page.guest.user_id is not None:
+        raise Refused(409, "household", "the history of a household is not yours to delete; step out of it first")
     store, visitor = page.shop.engine.store, page.guest.visitor
     if store is not None:
         # The store forgets users, with their sessions: an anonymous session becomes one for a moment.
-        user_id = visitor.user_id or f"session:{visitor.session_id}"
+        user_id = f"session:{visitor.session_id}"
         page.shop.engine.flush()
         store.identify(Visitor(user_id, visitor.session_id))
         store.forget(user_id, now=time.time())

@@ -184,7 +184,7 @@ def _because(page: Page, done: list[Happened]) -> dict[str, str]:
 
 def _similar(page: Page, above: list[Category]) -> str | None:
     """A model that knows nothing of what products are would find what goes with one, not what is like it."""
-    if page.version.vectors is not None:
+    if page.version.knows_content:
         return None
     return next((category_filter(each.path) for each in reversed(above) if each.size >= FEW), None)
 
