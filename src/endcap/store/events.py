@@ -158,7 +158,7 @@ def histories(connection: Connection, asked: Sequence[Visitor], last: int, *, sh
     wanted = json.dumps(list(places), ensure_ascii=False) if dialect == "sqlite" else list(places)
     rows = connection.execute(_HISTORIES[dialect, shown], {"visitors": wanted, "last": last}).all()
     for key, *values in rows:
-        event = Happened(*values)
+        event = Happened._make(values)
         for own in places[key]:
             own.append(event)
     return [own[-last:] for own in found]

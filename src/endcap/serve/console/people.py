@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -79,7 +79,7 @@ def export(page: Reading, q: Text) -> Response:
     if visitor.user_id is not None:
         found = store.export(visitor.user_id)
     else:
-        events = [asdict(event) for event in store.histories([visitor], last=100_000)[0]]
+        events = [event._asdict() for event in store.histories([visitor], last=100_000, shown=True)[0]]
         found = {"session_id": visitor.session_id, "events": events}
     text = json.dumps(found, ensure_ascii=False, indent=1)
     disposition = {"Content-Disposition": 'attachment; filename="visitor.json"', "Cache-Control": "no-store"}
