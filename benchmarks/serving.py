@@ -142,25 +142,25 @@ def widened(artifact: Artifact, n_items: int) -> Artifact:
     return replace(artifact, traits=traits, model=model.eval())
 
 
-def wide() -> Path:
-    """The folder of an artifact of 100,000 products with titles, categories, brands and prices."""
-    if not (WIDE / "artifact.json").exists():
-        artifact, random = widened(trained(), MANY), np.random.default_rng(0)
+def titled(out: Path, n_items: int) -> Path:
+    """The folder of an artifact of so many products with titles, categories, brands and prices."""
+    if not (out / "artifact.json").exists():
+        artifact, random = widened(trained(), n_items), np.random.default_rng(0)
         words = np.array([f"{a}{b}{c}" for a in "bdklmprst" for b in ("an", "el", "or") for c in ("do", "ka", "mi")])
-        titles = [" ".join(row) for row in words[random.integers(0, len(words), (MANY, 6))]]
+        titles = [" ".join(row) for row in words[random.integers(0, len(words), (n_items, 6))]]
         own = artifact.vocabulary.ids[: trained().traits.known]
-        ids = [*own, *(f"drawn-{n}" for n in range(MANY - len(own)))]
-        group, brand = random.integers(0, 200, MANY), random.integers(0, 1_000, MANY)
+        ids = [*own, *(f"drawn-{n}" for n in range(n_items - len(own)))]
+        group, brand = random.integers(0, 200, n_items), random.integers(0, 1_000, n_items)
         rows = {
             "item_id": ids,
             "title": titles,
             "category": [f"Beauty > Aisle {n % 20} > Shelf {n}" for n in group],
             "brand": [f"Brand {n}" for n in brand],
-            "price": np.round(random.lognormal(3, 1, MANY), 2),
+            "price": np.round(random.lognormal(3, 1, n_items), 2),
         }
         catalog = Catalog.from_table(pa.table(rows), ids)
-        artifacts.save(replace(artifact, vocabulary=Vocabulary(tuple(ids)), catalog=catalog), WIDE)
-    return WIDE
+        artifacts.save(replace(artifact, vocabulary=Vocabulary(tuple(ids)), catalog=catalog), out)
+    return out
 
 
 def log() -> list[list[str]]:
@@ -515,7 +515,7 @@ def found_by(index: Indexed, histories: Sequence[np.ndarray], restriction: Restr
 
 
 def memory(given: argparse.Namespace) -> dict[str, Any]:
-    with visited(given.db or "sqlite") as url, started(endcap(wide(), url)) as server:
+    with visited(given.db or "sqlite") as url, started(endcap(titled(WIDE, MANY), url)) as server:
         for n in range(200):
             server.items(f"u{n}")
         sizes = [pss(pid) for pid in family(server.pid)]
@@ -545,7 +545,7 @@ def start(given: argparse.Namespace) -> dict[str, Any]:
     seconds = []
     with database(given.db or "sqlite") as url:
         for _ in range(given.rounds):
-            with started(endcap(wide(), url)) as server:
+            with started(endcap(titled(WIDE, MANY), url)) as server:
                 seconds.append(server.ready)
     return {"items": MANY, "seconds": middle(seconds)}
 
