@@ -22,7 +22,7 @@ from endcap import artifact as artifacts
 from endcap import compare as comparisons
 from endcap import config as configuration
 from endcap import demo as demonstration
-from endcap import live_commands, look_report, look_screen, screen
+from endcap import live_commands, look_report, look_screen, screen, tune_commands
 from endcap import look as looking
 from endcap.arrivals import with_arrivals
 from endcap.artifact import Artifact
@@ -582,7 +582,7 @@ def demo(
     screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
-for _command in (commands.load, commands.serve, live_commands.update, live_commands.experiment):
+for _command in (tune_commands.tune, commands.load, commands.serve, live_commands.update, live_commands.experiment):
     app.command()(_command)
 
 
