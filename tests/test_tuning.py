@@ -1,5 +1,7 @@
 """`endcap tune`: chosen on validation, resumed, refused, pruned, reported; and what it leaves can be trained."""
 
+import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,13 +9,13 @@ from typing import Any
 import pytest
 
 from endcap import tuning
-from endcap.config import Config, check, load
+from endcap.config import Config, check, load, model_names
 from endcap.data import backend as backends
 from endcap.data.dataset import Dataset, prepare
 from endcap.data.errors import InputError
 from endcap.experiment import run
 from endcap.models.hybrid import HybridConfig
-from endcap.search_space import SPACES, applied, own_values, put_back, targets
+from endcap.search_space import OWN_CHOICES, SPACES, applied, own_values, put_back, targets
 from endcap.tuning import Budget, Progress, Tuning, tune
 from endcap.tuning_crew import Crew, untested
 from endcap.tuning_report import card, gist, render, save, summary
@@ -75,6 +77,10 @@ def test_every_usual_value_is_one_that_the_model_takes(name: str) -> None:
             applied(target.config, {key: value})
 
 
+def test_every_model_is_tuned_or_chooses_itself() -> None:
+    assert {*SPACES, *OWN_CHOICES, "hybrid"} == set(model_names())
+
+
 def test_the_config_as_given_is_a_point_of_its_space() -> None:
     config = configured("gru", dim=24, dropout=0.35)
     (target,) = targets(config, {"train.learning_rate": [1e-4, 1e-3]})
@@ -94,6 +100,17 @@ def test_a_table_changes_the_space_and_an_empty_list_leaves_a_key() -> None:
         "model.layers": [1, 2],
         "model.start": ["spectral", "random"],
     }
+
+
+def test_the_table_of_the_docs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "tuning.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    written = tomllib.loads(block)
+    (target,) = targets(check(written, "tuning.md"), written["tune"])
+    assert target.space["train.learning_rate"] == [1e-4, 1e-2]
+    assert target.space["model.dim"] == [32, 64, 128]
+    assert target.space["model.loss.name"] == ["full", "sampled", "auto"]
+    assert "model.dropout" not in target.space
 
 
 def test_usual_choices_that_do_not_go_with_the_config_are_left_out() -> None:
@@ -316,8 +333,9 @@ def test_no_trial_is_started_when_the_time_is_over(dataset: Dataset, tmp_path: P
     assert "No trial was trained to its end." in (tmp_path / "card.md").read_text(encoding="utf-8")
 
 
-def test_a_process_that_dies_is_heard_of_and_replaced(dataset: Dataset, tmp_path: Path) -> None:
+def test_a_process_sees_no_test_part_and_is_replaced_when_it_dies(dataset: Dataset, tmp_path: Path) -> None:
     with Crew(tmp_path, dataset, None) as crew:
+        assert "test" not in Dataset.load(tmp_path / "data").table["part"].to_pylist()  # all that it can see
         worker = crew.free(())
         assert crew.free(()) is worker
         worker.process.kill()
