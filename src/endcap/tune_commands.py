@@ -34,7 +34,7 @@ INTERRUPTED = 130
 def tune(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="As `endcap train` takes it; perhaps [tune].")],
     out: Annotated[
-        Path | None, typer.Argument(metavar="[OUT]", help="The folder of the study; default: CONFIG-tune.")
+        Path | None, typer.Argument(metavar="OUT", help="The folder of the study; default: CONFIG-tune.")
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="In all, those of earlier calls counted.")] = 20,
     processes: Annotated[

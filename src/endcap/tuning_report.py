@@ -41,7 +41,7 @@ def gist(tuning: Tuning) -> list[str]:
     for tuned in tuning.tuned:
         lines += _said(tuned, whose=f"{tuned.target.name}: " if _is_hybrid(tuning.config) else "")
     if _is_hybrid(tuning.config) and tuning.best is not None:
-        lines.append("Each network was tuned alone; what the hybrid gains, `endcap train` or `endcap compare` says.")
+        lines.append("Each network was tuned alone; what the hybrid gains by it is seen when it is trained.")
     return lines
 
 
@@ -56,9 +56,9 @@ def _said(tuned: Tuned, whose: str) -> list[str]:
     start = f"{whose}The best is trial {best.number}, {figure}"
     if given is None or given.state != "done":
         return [f"{start}; the config as given came to no figure" + (f": {given.message}." if given else ".")]
-    share = f" ({best.value / given.value - 1:+.1%})".replace("-", "−").replace("%", " %") if given.value else ""
+    more = f"{best.value / given.value - 1:.1%} more than ".replace("%", " %") if given.value else "against "
     return [
-        f"{start}; the config as given has {given.value:.4f}{share}.",
+        f"{start}, {more}the config as given with {given.value:.4f}.",
         f"{whose}The figure is optimistic: it is the largest of {tuned.count('done')} on the same questions.",
     ]
 
