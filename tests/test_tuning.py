@@ -258,7 +258,7 @@ def test_a_study_of_something_else_is_refused(whole: tuple[Path, Tuning], datase
         with pytest.raises(InputError, match=r"found \S+ in .*; expected a new folder"):
             tuned(configured(), dataset, out, SMALL, Budget(trials=5))
         (out / "study.db").write_text("no database")
-        with pytest.raises(InputError, match="damaged or of another version"):
+        with pytest.raises(InputError, match=r"cannot be used: .*damaged"):
             tuned(configured(), dataset, out, SMALL, Budget(trials=5))
     finally:
         (out / "away.db").replace(out / "study.db")

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.importance import MeanDecreaseImpurityImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from endcap import config as configuration
 from endcap.config import Config
@@ -177,9 +179,13 @@ def _storage(out: Path) -> Iterator[RDBStorage]:
         storage = RDBStorage(url)
     except Exception as error:  # of SQLite, SQLAlchemy, Alembic or Optuna, each with its own
         reason = str(error).splitlines()[0]
-        raise InputError(f"{out / DATABASE} is damaged or of another version: {reason}; give another OUT") from error
+        said = f"{out / DATABASE} cannot be used: {reason}; it is damaged, of another version, or the disk is full"
+        raise InputError(said) from error
     try:
         yield storage
+    except (StorageInternalError, SQLAlchemyError) as error:  # a full disk
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise InputError(f"cannot write {out / DATABASE}: {reason}; what was done before is kept") from error
     finally:
         storage.remove_session()
         storage.engine.dispose()
