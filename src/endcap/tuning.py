@@ -199,20 +199,21 @@ def _open(storage: RDBStorage, target: Target, dataset: Dataset, out: Path) -> o
         if summary.study_name != target.name:
             continue
         study = optuna.load_study(study_name=target.name, storage=storage, pruner=_pruner(target))
-        other = [name for name, each in of.items() if study.user_attrs["of"][name] != each]
+        begun = study.user_attrs.get("of", {})  # not there where a kill came before it
+        other = [name for name, each in of.items() if begun.get(name) != each]
         if other and finished(study):
             raise InputError(
                 f"{out} holds a study of another {' and another '.join(other)}; "
                 "expected what it was begun with; give another OUT to begin anew"
             )
         if not other:
-            _take_up(study)
+            _take_up(study, target)
             return study
         optuna.delete_study(study_name=target.name, storage=storage)  # nothing was done in it
     shutil.rmtree(out / "checkpoints" / target.name, ignore_errors=True)
     study = optuna.create_study(study_name=target.name, storage=storage, direction="maximize", pruner=_pruner(target))
-    study.set_user_attr("of", of)
     study.enqueue_trial(own_values(target), user_attrs={"given": True})
+    study.set_user_attr("of", of)  # last: its presence says that the study is whole
     return study
 
 
@@ -225,12 +226,13 @@ def warmup(target: Target) -> int:
     return max(3, target.config.train.epochs // 10)
 
 
-def _take_up(study: optuna.Study) -> None:
+def _take_up(study: optuna.Study, target: Target) -> None:
     """Trials that an earlier call left running wait to be tried again; they do not count."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         again = {"given": trial.user_attrs.get("given", False), "first": trial.user_attrs.get("first", trial.number)}
-        study.enqueue_trial(trial.params, user_attrs=again)
-        study.set_user_attr("interrupted", [*_interrupted(study), trial.number])
+        # A kill may have come before all values were drawn: those that are missing are drawn then.
+        study.enqueue_trial(own_values(target) if again["given"] else trial.params, user_attrs=again)
+        study.set_user_attr("interrupted", sorted({*_interrupted(study), trial.number}))
         study.tell(trial.number, state=TrialState.FAIL)
 
 
