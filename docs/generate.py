@@ -44,7 +44,8 @@ epochs = 20
 
 An unknown key is an error. On the command line a key is changed by `--set section.key=value`, the value in TOML or a
 bare word: `endcap train shop.toml runs/shop --set train.epochs=5 --set model.loss.name=full`. The artifact keeps the
-whole TOML in `config.toml`, with the values that validation chose.
+whole TOML in `config.toml`, with the values that validation chose. A table `[tune]` is read by `endcap tune` alone:
+[tuning](tuning.md).
 """
 
 WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text", dict: "table", tuple: "list"}

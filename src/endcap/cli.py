@@ -22,7 +22,7 @@ from endcap import artifact as artifacts
 from endcap import compare as comparisons
 from endcap import config as configuration
 from endcap import demo as demonstration
-from endcap import live_commands, look_report, look_screen, screen
+from endcap import live_commands, look_report, look_screen, screen, tune_commands
 from endcap import look as looking
 from endcap.arrivals import with_arrivals
 from endcap.artifact import Artifact
@@ -593,7 +593,7 @@ def demo(
         commands.open_shop(out, summary["strict"]["chosen"], configs[0].data, port)
 
 
-for _command in (commands.load, commands.serve, live_commands.update, live_commands.experiment):
+for _command in (tune_commands.tune, commands.load, commands.serve, live_commands.update, live_commands.experiment):
     app.command()(_command)
 
 

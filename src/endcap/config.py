@@ -65,9 +65,12 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def check(document: Mapping[str, Any], name: str) -> Config:
-    """A Config from plain dictionaries; raises InputError naming each wrong key."""
+    """A Config from plain dictionaries; raises InputError naming each wrong key.
+
+    [tune] is no part of it: `endcap tune` alone reads and checks it, so that one file serves both.
+    """
     try:
-        return _CONFIG.validate_python(document)
+        return _CONFIG.validate_python({name: each for name, each in document.items() if name != "tune"})
     except ValidationError as error:
         raise InputError(f"{name}: {_explain(error)}") from error
 

@@ -160,11 +160,7 @@ def _fit_hybrid(
 
     for place in places:
         part = config.parts[place]
-        own = replace(
-            training,
-            epochs=(config.epochs[place] if config.epochs else 0) or training.epochs,
-            seed=training.seed + SEEDS * place,
-        )
+        own = of_part(config, place, training)
         folder = None if checkpoint is None else checkpoint / f"{place}-{part.name}"
         fitted[place] = fit(part, train, valid, own, task, content=content, checkpoint=folder, on_epoch=hear)
     model = Hybrid([each.model for each in fitted.values()])
@@ -183,6 +179,12 @@ def _fit_hybrid(
     return Fitted(
         model.eval(), replace(config, parts=chosen, epochs=epochs), heard, sum(epochs), time.perf_counter() - started
     )
+
+
+def of_part(config: HybridConfig, place: int, training: TrainConfig) -> TrainConfig:
+    """How a part of a hybrid is trained: as long as the hybrid says, from a seed of its own."""
+    epochs = (config.epochs[place] if config.epochs else 0) or training.epochs
+    return replace(training, epochs=epochs, seed=training.seed + SEEDS * place)
 
 
 def most_epochs(config: ModelConfig, training: TrainConfig) -> int:
