@@ -17,7 +17,6 @@ from typing import Any, Literal
 import optuna
 from filelock import FileLock, Timeout
 from optuna.exceptions import StorageInternalError
-from optuna.importance import MeanDecreaseImpurityImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
@@ -360,6 +359,8 @@ def _tried(trial: FrozenTrial) -> Tried:
 
 def importance(study: optuna.Study, space: Space) -> dict[str, float]:
     """What mattered: by the mean decrease of impurity in a forest over the trials that were done; needs a few."""
+    from optuna.importance import MeanDecreaseImpurityImportanceEvaluator, get_param_importances  # and scikit-learn
+
     done = [trial for trial in finished(study) if trial.state == TrialState.COMPLETE]
     if len(done) < STARTUP or len({trial.value for trial in done}) < 2:
         return {}
