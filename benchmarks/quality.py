@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--attributes", action="store_true", help="also tell the networks the items' attributes")
     given = parser.parse_args()
     out = HERE / "out" / f"quality-{given.set.lower()}{'-attributes' if given.attributes else ''}"
-    command = [sys.executable, "-m", "endcap.cli", "compare", str(DATA / SETS[given.set]), "--split", "leave-one-out"]
+    command = [sys.executable, "-m", "endcap", "compare", str(DATA / SETS[given.set]), "--split", "leave-one-out"]
     command += ["--models", given.models, "--seeds", str(given.seeds), "--processes", str(given.processes)]
     if given.attributes:
         items = DATA / SETS[given.set].replace(".txt.gz", "_item2attributes.json.gz")

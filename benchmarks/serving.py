@@ -113,7 +113,7 @@ def trained() -> Artifact:
     if not (TRAINED / "artifact.json").exists():
         config = OUT / "serving-beauty.toml"
         config.write_text(CONFIG, encoding="utf-8")
-        command = [sys.executable, "-m", "endcap.cli", "train", str(config), str(TRAINED)]
+        command = [sys.executable, "-m", "endcap", "train", str(config), str(TRAINED)]
         subprocess.run(command, stdout=sys.stderr, check=True)
     return artifacts.load(TRAINED)
 
@@ -283,7 +283,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def endcap(out: Path, db: str) -> list[str]:
-    return ["-m", "endcap.cli", "serve", str(out), "--db", db, "--workers", str(WORKERS), "--port"]
+    return ["-m", "endcap", "serve", str(out), "--db", db, "--workers", str(WORKERS), "--port"]
 
 
 def stand_in(kind: str, port: str) -> None:

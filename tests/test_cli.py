@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,6 +86,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # help and usage
 
 
+def test_says_its_version(endcap: Callable[..., Said]) -> None:
+    said = endcap("--version")
+    assert (said.code, said.out.strip()) == (0, f"endcap {metadata.version('endcap')}")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_each_example_on_a_line_of_its_own(command: str, endcap: Callable[..., Said]) -> None:
     said = endcap(command, "--help")
@@ -125,7 +131,7 @@ def test_wrong_usage_is_2(arguments: list[str], endcap: Callable[..., Said]) -> 
 
 def test_a_process_fails_like_a_call(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "endcap.cli", "check", tmp_path / "none.csv"], capture_output=True, text=True
+        [sys.executable, "-m", "endcap", "check", tmp_path / "none.csv"], capture_output=True, text=True
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.strip().splitlines()[-1].startswith("error: ")
@@ -473,7 +479,7 @@ def test_a_damaged_artifact_is_said(trained: Path, tmp_path: Path, endcap: Calla
 def with_small_files(*arguments: object, size: int) -> subprocess.CompletedProcess[str]:
     """A command that cannot write files larger than `size`, as if the disk were full."""
     return subprocess.run(
-        [sys.executable, "-m", "endcap.cli", *(str(argument) for argument in arguments)],
+        [sys.executable, "-m", "endcap", *(str(argument) for argument in arguments)],
         capture_output=True,
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),

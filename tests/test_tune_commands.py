@@ -116,7 +116,7 @@ def done(out: Path) -> int:
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, endcap: Callable[..., str]) -> None:
     config, out = write(tmp_path, epochs=12), tmp_path / "tuned"
-    command = [sys.executable, "-m", "endcap.cli", "tune", str(config), str(out), "--trials", "50", "--processes", "1"]
+    command = [sys.executable, "-m", "endcap", "tune", str(config), str(out), "--trials", "50", "--processes", "1"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -55,7 +56,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="A deep-learning recommender for shops: check a log, compare models on it, train one, recommend.",
 )
 
 Goal = Literal["view", "cart", "purchase", "review"]
@@ -94,6 +94,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _fail(message: str) -> NoReturn:
     screen.err.print(f"[red]error:[/red] {escape(message)}", soft_wrap=True, highlight=False)
     sys.exit(2)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001
+    if asked:
+        print(f"endcap {metadata.version('endcap')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Which endcap this is.")
+    ] = False,
+) -> None:
+    """A deep-learning recommender for shops: check a log, compare models on it, train one, recommend, serve."""
 
 
 @app.command()
@@ -600,7 +615,3 @@ for _command in (tune_commands.tune, commands.load, commands.serve, live_command
 def _print(value: Any) -> None:
     """JSON for programs; it has no NaN, so null instead. ASCII, so that no terminal's encoding matters."""
     print(json.dumps(plain(value), indent=2, allow_nan=False))
-
-
-if __name__ == "__main__":
-    main()
