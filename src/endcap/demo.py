@@ -105,8 +105,12 @@ class Stocked:
 def check_place(out: Path, data: DataConfig) -> None:
     """Raises InputError where the database in `out` is that of another shop."""
     about = out / ABOUT_SHOP
-    if (out / DATABASE).exists() and about.exists() and json.loads(about.read_text("utf-8")) != asdict(data):
+    if (out / DATABASE).exists() and about.exists() and about.read_bytes() != _about(data).encode():
         raise InputError(f"{out / DATABASE} is the database of another shop; choose another --out, or delete it")
+
+
+def _about(data: DataConfig) -> str:
+    return json.dumps(asdict(data), indent=2)
 
 
 def stock(
@@ -118,7 +122,7 @@ def stock(
     Raises InputError where the database is that of another shop.
     """
     check_place(out, data)
-    artifacts.write(out / ABOUT_SHOP, json.dumps(asdict(data), indent=2))
+    artifacts.write(out / ABOUT_SHOP, _about(data))
     on_step("choosing households")
     dataset = Dataset.load(out / "data")
     chosen = households(dataset)
