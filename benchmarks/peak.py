@@ -1,0 +1,167 @@
+"""What the machine can do at most, and how near training and evaluation come to it: products, memory, one run.
+
+    .venv/bin/python benchmarks/peak.py               # two minutes on two quiet cores
+    .venv/bin/python benchmarks/peak.py --threads 1
+
+GEMM        the best of products of several square sizes, in billions of operations a second.
+memory      bytes a second of a copy of 256 MB, read and written.
+softmax     loss and gradients of the full softmax of one training step over the 12,101 items of Amazon Beauty: ours in
+            chunks, `torch.nn.functional.linear_cross_entropy`, and plain `cross_entropy` over all logits. Its share of
+            the GEMM peak counts the three products that are needed (logits, gradients of states and of items), not what
+            an implementation computes again. Beside them shared negatives, which need fewer.
+evaluation  of the 22,363 users of Beauty, among all items: the encoder, the product, counting ranks
+            and the first ten, apart. Untrained weights: time does not depend on them.
+
+Each is the median of several rounds, which take turns.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from endcap import config as configuration
+from endcap import evaluation, ranking
+from endcap.data import backend
+from endcap.data.batch import ask
+from endcap.data.clean import CleanConfig
+from endcap.data.dataset import DataConfig, prepare
+from endcap.data.mark import SplitConfig
+from endcap.data.split import split
+from endcap.models import Network, Traits, build
+from endcap.models.losses import full_softmax, sampled_softmax
+from peers.measurement import BEAUTY
+from serving import OUT, machine, middle, spread
+
+ITEMS, POSITIONS, NEGATIVES = 12_101, 1_024, 2_048
+SIZES = (512, 1_024, 2_048, 4_096)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Of one run, once the same has warmed up; short ones are repeated for a tenth of a second."""
+    began = time.perf_counter()
+    run()
+    times = max(1, int(0.1 / max(time.perf_counter() - began, 1e-6)))
+    began = time.perf_counter()
+    for _ in range(times):
+        run()
+    return (time.perf_counter() - began) / times
+
+
+def gemm(size: int) -> float:
+    """Billions of operations a second."""
+    one, other = torch.randn(size, size), torch.randn(size, size)
+    out = torch.empty(size, size)
+    return 2e-9 * size**3 / seconds(lambda: torch.mm(one, other, out=out))
+
+
+def copied() -> float:
+    """Billions of bytes a second."""
+    one = torch.ones(2**26)
+    other = torch.empty_like(one)
+    return 2e-9 * one.nbytes / seconds(lambda: other.copy_(one))
+
+
+def steps(dim: int) -> dict[str, Callable[[], object]]:
+    """Name -> loss and gradients of one step."""
+    states = torch.randn(POSITIONS, dim, requires_grad=True)
+    table = torch.randn(ITEMS + 1, dim, requires_grad=True)
+    bias = torch.zeros(ITEMS + 1, requires_grad=True)
+    targets = torch.randint(1, ITEMS + 1, (POSITIONS,))
+    drawn = torch.randint(1, ITEMS + 1, (NEGATIVES,))
+
+    def chunks() -> torch.Tensor:
+        return full_softmax(states, table, bias, targets)
+
+    def library() -> torch.Tensor:
+        return F.linear_cross_entropy(states, table, targets, linear_bias=bias)
+
+    def plain() -> torch.Tensor:
+        return F.cross_entropy(F.linear(states, table, bias), targets)
+
+    def sampled() -> torch.Tensor:
+        positives = (states * table[targets]).sum(1) + bias[targets]
+        return sampled_softmax(states, targets, positives, table[drawn], drawn, -bias[drawn])
+
+    def learned(loss: Callable[[], torch.Tensor]) -> None:
+        loss().backward()
+        states.grad = table.grad = bias.grad = None
+
+    named = {"chunks": chunks, "linear_cross_entropy": library, "cross_entropy": plain, "sampled": sampled}
+    return {name: partial(learned, loss) for name, loss in named.items()}
+
+
+@torch.inference_mode()
+def evaluated(name: str, parts: object) -> dict[str, float]:
+    """Seconds of each part of an evaluation, as `evaluate` goes through it, and of the whole."""
+    model = build(configuration.model(name, dim=64, start="random"), Traits.of(parts.train)).eval()
+    assert isinstance(model, Network)
+    found = dict.fromkeys(("encoder", "product", "ranks", "first ten"), 0.0)
+    vectors, bias = model.table()
+    rows = max(1, evaluation.SCORES // len(bias))
+    for start in range(0, len(parts.test), rows):
+        chunk = parts.test.take(np.arange(start, min(start + rows, len(parts.test))))
+        marks = [time.perf_counter()]
+        queries = model.encode(ask(chunk.histories, chunk.goals, chunk.asked, last=model.history))
+        marks.append(time.perf_counter())
+        scored = torch.addmm(bias, queries, vectors.T)
+        marks.append(time.perf_counter())
+        evaluation._ranks(scored, torch.arange(len(chunk)), torch.from_numpy(chunk.targets))
+        marks.append(time.perf_counter())
+        ranking.top(scored, 10)
+        marks.append(time.perf_counter())
+        for part, took in zip(found, np.diff(marks), strict=True):
+            found[part] += float(took)
+    whole = time.perf_counter()
+    evaluation.evaluate(model, parts.test)
+    found["all without lists"] = time.perf_counter() - whole
+    whole = time.perf_counter()
+    evaluation.evaluate(model, parts.test, shown=10)
+    return found | {"all with lists": time.perf_counter() - whole}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    state = machine()
+    log = prepare(backend.local(), DataConfig(events=str(BEAUTY)), CleanConfig(), SplitConfig(method="leave-one-out"))
+    parts = split(log.table)
+    runs = {(dim, name): run for dim in (64, 128) for name, run in steps(dim).items()}
+    rounds = []
+    for _ in range(given.rounds):
+        rounds.append({
+            "gemm": max(gemm(size) for size in SIZES),
+            "memory": copied(),
+            **{f"softmax/{dim}/{name}": seconds(run) for (dim, name), run in runs.items()},
+            **{f"evaluation/{name}/{part}": took for name in ("transformer", "gru")
+               for part, took in evaluated(name, parts).items()},
+        })  # fmt: skip
+    found = {name: middle([each[name] for each in rounds]) for name in rounds[0]}
+    OUT.mkdir(exist_ok=True)
+    about = {"machine": state, "threads": given.threads, "torch": torch.__version__, **found}
+    (OUT / f"peak-{given.threads}.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    print(f"{state['cpu']}, {given.threads} of {os.cpu_count()} cores, load before: {state['load']}\n")
+    print("| what | measured | |\n|---|--:|--:|")
+    peak = found["gemm"]["median"]
+    print(f"| GEMM | {spread(found['gemm'])} GFLOP/s | |\n| memory | {spread(found['memory'], '.1f')} GB/s | |")
+    for (dim, name), _ in runs.items():
+        each = found[f"softmax/{dim}/{name}"]
+        share = 6e-9 * POSITIONS * ITEMS * dim / each["median"] / peak
+        beside = "" if name == "sampled" else f"{share:.0%} of the peak"
+        print(f"| softmax of {POSITIONS:,} positions, {dim} numbers, {name} | {spread(each, '.4f')} s | {beside} |")
+    for name, each in found.items():
+        if name.startswith("evaluation/"):
+            print(f"| {name.replace('/', ', ')} | {spread(each, '.2f')} s | |")
+
+
+if __name__ == "__main__":
+    main()
