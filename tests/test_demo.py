@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from endcap import artifact as artifacts
 from endcap import demo
+from endcap.compare import check
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.engine.engine import Engine
@@ -50,6 +51,12 @@ def dataset(rows: list[tuple[str, str, float]], categories: dict[str, str], **co
     )
     catalogue = pa.table({"item_id": list(categories), "category": list(categories.values())})
     return Dataset("log", events, catalogue, {}, {"format": "delimited"})
+
+
+def test_its_models_can_be_compared(tmp_path: Path) -> None:
+    configs = demo.configs()
+    check(configs, tmp_path / "new")
+    assert {config.model.name for config in configs} == {*demo.MODELS, "hybrid"}
 
 
 def test_households_have_long_and_unlike_histories() -> None:

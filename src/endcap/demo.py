@@ -29,6 +29,9 @@ everything ends in minutes on two cores, an epoch of a network looks at a part o
 (\\[train] share), and counting models choose their parameters on a sample of households (\\[train] choose_events)."""
 
 MODELS = ("popular", "transitions", "gru", "transformer")
+"""For a shop of one's own; a hybrid of the defaults would train both networks once more."""
+CONFIGS = ("hybrid", *MODELS)
+"""For the Complete Journey, the longest first; its hybrid has one small network."""
 
 EVENTS = ("events.*", "transactions.*", "interactions.*")
 ITEMS = ("items.*", "products.*", "catalog.*", "catalogue.*")
@@ -51,13 +54,13 @@ SCALED = ("hm",)
 
 
 def configs() -> list[Config]:
-    """Counting models, a GRU and a transformer, sized so that all are done in minutes on two cores."""
+    """Counting models, networks and a hybrid, sized so that all are done in minutes on two cores."""
     folder = Path(str(resources.files("endcap") / "configs"))
-    return [configuration.load(folder / f"demo-{name}.toml") for name in MODELS]
+    return [configuration.load(folder / f"demo-{name}.toml") for name in CONFIGS]
 
 
 def shop(place: Path) -> list[Config]:
-    """The same models for a TOML with [data], or a folder with events.*, items.* and images/ or images.zip.
+    """MODELS for a TOML with [data], or a folder with events.*, items.* and images/ or images.zip.
 
     Without a log, visits are simulated. Raises InputError where there is neither.
     """
