@@ -173,6 +173,7 @@ def _fit_hybrid(
         model = Hybrid([fitted[place].model for place in places])
         model.take(selection.blend)
         model.note = selection.note
+    model.observe(train)
     parts = [fitted[place] for place in places]
     chosen = tuple(part.config for part in parts if not isinstance(part.config, HybridConfig))
     epochs = tuple(part.best_epoch for part in parts)

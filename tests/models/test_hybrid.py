@@ -12,6 +12,7 @@ from endcap import config as configuration
 from endcap.config import model
 from endcap.data.batch import ask
 from endcap.data.errors import InputError
+from endcap.data.interactions import Histories
 from endcap.data.split import Queries
 from endcap.evaluation import evaluate
 from endcap.models import Traits, build
@@ -49,6 +50,16 @@ def questions(n: int, candidates: int = 20) -> tuple[Tensor, Pool, Queries]:
     everyone = circle(n_users=n).valid
     queries = replace(everyone.take(np.arange(n)), targets=answers.numpy() + 1, target_offsets=np.arange(n + 1))
     return answers, Pool(scores, torch.arange(n), answers), queries
+
+
+def test_who_is_new_is_shown_what_is_popular(fitted: Fitted) -> None:
+    train = circle().train
+    counts = np.bincount(train.items, minlength=train.n_items + 1)[1:]
+    one = Histories(np.array([3]), np.array([1]), np.array([1e6]), np.ones((1, 3), np.float32), np.array([0, 1, 1]))
+    batch = ask(one, np.ones(2, np.int64))
+    known, unknown = fitted.model.score(batch)[:, 1:].numpy()
+    assert unknown.tolist() == counts.tolist()
+    assert known.tolist() != counts.tolist()
 
 
 def test_what_knows_more_counts_more() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Discriminator
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 
 from endcap.data.batch import Batch
 from endcap.data.errors import InputError
+from endcap.data.interactions import Interactions
 from endcap.data.ranges import CountOrNone
 from endcap.features.base import Content
-from endcap.models.base import Network, Recommender
+from endcap.models.base import Network, Recommender, sized_buffers
 from endcap.models.blending import EPSILONS, FIRST, Blend, log_scores
 from endcap.models.ease import EaseConfig
 from endcap.models.own import OwnConfig
@@ -60,6 +62,7 @@ class Hybrid(Recommender):
     weights: Tensor  # (parts,)
     levels: Tensor  # (parts,) a counting part's usual best score; 0 for networks
     epsilons: Tensor  # (parts,) what a count of nothing is worth
+    counts: Tensor  # (n_items + 1,) training events of each item: the scores where nothing is known of a visitor
 
     def __init__(self, parts: Sequence[Recommender]) -> None:
         super().__init__()
@@ -70,6 +73,7 @@ class Hybrid(Recommender):
         self.register_buffer("weights", torch.full((len(parts),), FIRST))
         self.register_buffer("levels", self.counted.float())
         self.register_buffer("epsilons", torch.full((len(parts),), EPSILONS[0]))
+        self.register_buffer("counts", torch.zeros(0))
 
     @property
     def members(self) -> list[Recommender]:
@@ -80,6 +84,11 @@ class Hybrid(Recommender):
     def counted(self) -> Tensor:
         """(parts,) which parts count, so that their scores are no logarithms."""
         return torch.tensor([not isinstance(part, Network) for part in self.parts])
+
+    def observe(self, train: Interactions) -> None:
+        """Counts the training part: validation hardly ever asks for a visitor without a history."""
+        self.counts = torch.from_numpy(np.bincount(train.items, minlength=train.n_items + 1)).float()
+        self.counts[0] = 0
 
     def take(self, blend: Blend) -> None:
         """Weighs the parts as validation said."""
@@ -101,7 +110,14 @@ class Hybrid(Recommender):
             # Items that came after training: a part that counts has never seen one of them.
             whole = F.pad(each, (0, width - each.shape[1]), value=0.0 if level else -torch.inf)
             result += weight * log_scores(whole, level, epsilon)
+        unknown = batch.lengths == 0
+        if unknown.any():
+            result[unknown] = F.pad(self.counts, (0, width - len(self.counts)))
         return result
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
+        sized_buffers(self, state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _heard(self, part: Recommender, batch: Batch) -> Batch:
         """What a part knows of histories: counts have never heard of items that came after training."""
@@ -118,6 +134,7 @@ class Hybrid(Recommender):
         grown = [part.extend(content) if isinstance(part, Network) else part for part in self.members]
         other = type(self)(grown)
         other.keep(self)
+        other.counts = self.counts
         return other.eval()
 
 
