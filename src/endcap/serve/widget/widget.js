@@ -11,18 +11,18 @@ const WORDS = { en: ['Back', 'More'], zh: ['向前', '更多'] };
 
 const style = new CSSStyleSheet();
 style.replaceSync(`
-:host {
+:host { display: block; color: var(--endcap-ink, light-dark(#1d1f1e, #ecedea)); font: inherit; line-height: 1.4;
+  min-height: calc(2.75rem + var(--endcap-card-width, 11rem) + 4.8em); /* as high as it will be: nothing moves when it comes */
+}
+:host([explain]) { min-height: calc(2.75rem + var(--endcap-card-width, 11rem) + 7.4em); }
+section { /* not the host, to which a page may give its own variables of these names: they would name each other */
   --card: var(--endcap-card-width, 11rem);
   --gap: var(--endcap-gap, 1rem);
-  --ink: var(--endcap-ink, light-dark(#1d1f1e, #ecedea));
   --quiet: var(--endcap-quiet, light-dark(#5d635f, #a4aba6));
   --soft: var(--endcap-soft, light-dark(#f0f0ec, #232725));
   --line: var(--endcap-line, light-dark(#dcded9, #363c39));
   --accent: var(--endcap-accent, light-dark(#1d5c48, #7fcbae));
-  display: block; color: var(--ink); font: inherit; line-height: 1.4;
-  min-height: calc(2.75rem + var(--card) + 4.8em); /* as high as it will be, so that nothing moves when it comes */
 }
-:host([explain]) { min-height: calc(2.75rem + var(--card) + 7.4em); }
 :host([hidden]) { display: none; }
 * { box-sizing: border-box; }
 header { display: flex; align-items: center; justify-content: space-between; gap: 1rem; height: 2rem; margin: 0 0 .75rem; }
