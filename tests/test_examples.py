@@ -1,13 +1,19 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
+from endcap import artifact as artifacts
 from endcap.artifact import Artifact
 from endcap.config import check
 from endcap.data.dataset import Dataset
 from endcap.data.split import split
-from endcap.examples import history_of, top_items
+from endcap.describe import describe
+from endcap.examples import examples, history_of, top_items
 from endcap.experiment import run
+from tests.engine.artifacts import products
 from tests.worlds import circle_table, table
 
 N_ITEMS = 8
@@ -50,3 +56,29 @@ def test_an_old_log_is_not_asked_about_a_wait_of_decades(gru: Artifact) -> None:
 def test_a_newcomer_without_history_is_answered(gru: Artifact) -> None:
     history, _ = history_of([], gru)
     assert len(top_items(gru, history, N_ITEMS)) == N_ITEMS
+
+
+def test_products_are_shown_with_their_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the models were told of photos; those of i0 to i3 are there."""
+    monkeypatch.setenv("ENDCAP_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        Image.new("RGB", (40, 60), (50 * number, 0, 0)).save(tmp_path / "photos" / f"i{number}.png")
+    small = {"size": 32, "width": 8, "dim": 8, "labels": {"photos": 1}, "train": {"epochs": 1}}
+    document = {
+        "data": {"events": "circle.csv", "repeats": "allow", "images": str(tmp_path / "photos")},
+        "model": {"name": "popular"},
+        "features": {"photos": small, "autoencoder": {"epochs": 1}},
+    }
+    dataset = Dataset("circle", world(), products(N_ITEMS), {}, {})
+    for use in (["photos"], []):
+        config = check(document | {"features": document["features"] | {"use": use}}, "test")
+        models = tmp_path / f"models-{len(use)}"
+        artifacts.save(run(config, dataset, describe(config, dataset)).artifact, models / "popular")
+        shown = examples(dataset, models, n=4)
+        lines = [line for user in shown for own in (user["history"], *user["models"].values()) for line in own]
+        assert {line["id"] for line in lines} == {f"i{number}" for number in range(N_ITEMS)}
+        photos = {(line["id"], line["photo"]) for line in lines if line["photo"]}
+        assert sorted(item_id for item_id, _ in photos) == (["i0", "i1", "i2", "i3"] if use else [])
+        assert len({photo for _, photo in photos}) == len(photos)  # everyone's own
+        assert all(photo.startswith("data:image/jpeg;base64,") for _, photo in photos)

@@ -149,6 +149,8 @@ def test_a_comparison_tells_all_networks_and_reports_columns_and_photos(shop: Pa
     assert "60 of 60 products have one" in page
     assert "1 broken" in page or "of no product" in page
     assert "all items of the catalogue" in page
+    assert '<img class="tile" src="data:image/jpeg;base64,' in page
+    assert '<span class="tile">' not in page  # each of the examples has its photo
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert {(result["model"], result["protocol"]) for result in results} == {
         (model, protocol) for model in ("popular", "gru") for protocol in ("strict", "refit")

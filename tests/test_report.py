@@ -1,16 +1,23 @@
-"""The page: complete, closed to the world, and safe against what titles hold."""
+"""The page: complete, closed to the world, safe against what titles hold, and good to look at."""
 
 import math
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from endcap import pictures
 from endcap.evaluation import ACCURACY
 from endcap.report import render
 from endcap.results import Result
+from endcap.serve.assets import TOKENS
 from endcap.summary import summarise
+from tests.browser import SIZES, Open, axe, browser, faults, open_page
+
+__all__ = ["axe", "browser", "open_page"]
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 METRICS = dict.fromkeys(ACCURACY, 0.1) | {"coverage@10": 0.5, "diversity@10": math.nan, "gini@10": 0.9}
@@ -54,7 +61,9 @@ def page(own: list[Result] | None = None, facts: dict | None = None, examples: l
     own = results() if own is None else own
     strict = [result for result in own if result.protocol == "strict"]
     random = np.random.default_rng(0)
-    values = {(result.model, 0): {name: random.random(10) for name in ("ndcg@10", "hr@10")} for result in strict}
+    values = {  # around what METRICS say
+        (result.model, 0): {name: 0.2 * random.random(10) for name in ("ndcg@10", "hr@10")} for result in strict
+    }
     return render(summarise(strict, values, resamples=50), own, facts or {}, examples or [])
 
 
@@ -66,14 +75,15 @@ FACTS = {
     "audit": [{"check": "order", "ok": True, "detail": EVIL}, {"check": "copies", "ok": False, "detail": "3 copies"}],
     "protocol": {"split": "temporal", "cuts": ["2020-01-01", "2020-02-01"], "goal": EVIL},
 }
+PHOTO = pictures.address(np.full((64, 64, 3), 90, np.uint8))
 EXAMPLES = [
     {
         "user": EVIL,
         "history": [
-            {"id": "a", "title": EVIL, "kind": "view", "time": 0.0},
-            {"id": "b", "title": "", "kind": EVIL, "time": None},
+            {"id": "a", "title": EVIL, "photo": PHOTO, "kind": "view", "time": 0.0},
+            {"id": "b", "title": "", "photo": None, "kind": EVIL, "time": None},
         ],
-        "models": {"transformer": [{"id": "c", "title": EVIL, "score": 1.5}], EVIL: []},
+        "models": {"transformer": [{"id": "c", "title": EVIL, "photo": PHOTO, "score": 1.5}], EVIL: []},
         "answers": ["c"],
     }
 ]  # fmt: skip
@@ -110,31 +120,34 @@ def full() -> str:
 def test_page_is_well_formed_and_closed_to_the_world(full):
     elements = Elements(full)
     assert not elements.open
-    assert not {tag for tag, _ in elements.found} & {"script", "link", "img", "iframe", "object"}
+    assert not {tag for tag, _ in elements.found} & {"script", "link", "iframe", "object"}
     for tag, attributes in elements.found:
         assert not any(name.startswith("on") for name in attributes), tag
         for name in ("href", "src", "xlink:href"):
-            assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
+            address = attributes.get(name) or "#"
+            assert address.startswith("#") or (tag == "img" and address == PHOTO), (tag, attributes)
     assert "url(http" not in full
     assert "@import" not in full
 
 
 def test_what_titles_hold_stays_text(full):
     assert "<script" not in full
-    assert "<img" not in full
+    assert "<img src=x" not in full
     assert full.count("&lt;script&gt;") >= 10  # in every place that shows a text of the source
 
 
 def test_plots_have_words_and_follow_the_theme(full):
-    plots = [attributes for tag, attributes in Elements(full).found if tag == "svg"]
+    plots = [attributes for tag, attributes in Elements(full).found if tag == "svg" and "role" in attributes]
     said = [attributes.get("aria-label") or "" for attributes in plots]
-    starts = ("Leaderboard: test NDCG@10", "Quality against seconds", "Learning curves", "NDCG@10 by day")
-    assert [label.startswith(start) for label, start in zip(said, starts, strict=True)] == [True] * 4
+    starts = (
+        "Leaderboard: test NDCG@10", "Leaderboard: test HR@10", "Quality against seconds",
+        "Learning curves of transformer: training loss", "Learning curves of transformer: validation", "NDCG@10 by day",
+    )  # fmt: skip
+    assert [label.startswith(start) for label, start in zip(said, starts, strict=True)] == [True] * len(starts)
     assert all(attributes["role"] == "img" for attributes in plots)
     assert "var(--c0)" in full
     assert "#010101" not in full
-    assert "prefers-color-scheme: dark" in full
-    assert "@media print" in full
+    assert TOKENS.read_text(encoding="utf-8").strip() in full  # the colours of the storefront and the console
 
 
 def test_everything_known_is_on_the_page(full):
@@ -168,3 +181,70 @@ def test_page_of_little():
     assert "What real users would see" not in text
     assert "for comparison" not in text
     assert "nan" not in text.replace("dominant", "").lower()
+
+
+def test_photos_are_beside_titles_where_there_are_any(full):
+    tiles = [attributes.get("src") for _, attributes in Elements(full).found if attributes.get("class") == "tile"]
+    assert tiles == [PHOTO, None, PHOTO]  # a product without one keeps its place
+    lists = {name: [line | {"photo": None} for line in EXAMPLES[0][name]] for name in ("history",)}
+    without = [EXAMPLES[0] | lists | {"models": {}}]
+    assert not any(attributes.get("class") == "tile" for _, attributes in Elements(page(examples=without)).found)
+
+
+# In a browser
+
+
+@pytest.fixture
+def open_report(full: str, open_page: Open, tmp_path: Path) -> Open:
+    """The page from the disk; whatever it asks for is in `page.asked`."""
+
+    def opened(*place: str) -> Any:
+        (tmp_path / "report.html").write_text(full, encoding="utf-8")
+        shown = open_page(*place)
+        shown.asked = []
+        shown.on("request", lambda request: shown.asked.append(request.url))
+        shown.goto((tmp_path / "report.html").as_uri())
+        return shown
+
+    return opened
+
+
+PAPER = "getComputedStyle(document.body).backgroundColor"
+OUTSIDE = """most => [...document.querySelectorAll('h1, p, table, svg, img, dd')]
+    .filter(each => each.getBoundingClientRect().right > most + 1).map(each => each.outerHTML)"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_it_opens_offline_and_fits(open_report: Open, axe: str, width: str, scheme: str) -> None:
+    shown = open_report(width, scheme)
+    assert [each for each in shown.asked if not each.startswith("data:")] == [shown.url]
+    assert shown.evaluate(PAPER) == {"light": "rgb(251, 251, 248)", "dark": "rgb(18, 21, 20)"}[scheme]
+    assert shown.evaluate("document.documentElement.scrollWidth") <= SIZES[width]["width"]
+    assert faults(shown, axe) == []
+
+
+def test_intervals_are_drawn(open_report: Open) -> None:
+    shown = open_report()
+    for metric in ("NDCG@10", "HR@10"):
+        plot = shown.get_by_role("img", name=f"Leaderboard: test {metric}")
+        boxes = "marks => marks.map(mark => mark.getBoundingClientRect()).map(({ left, right }) => [left, right])"
+        lines = plot.locator(".mark-rule.role-mark line").evaluate_all(boxes)
+        dots = plot.locator(".mark-symbol.role-mark path").evaluate_all(boxes)
+        assert len(lines) == len(dots) == 2
+        for (low, high), dot in zip(lines, dots, strict=True):
+            assert low < sum(dot) / 2 < high
+
+
+def test_on_paper_it_is_light_and_nothing_is_cut(open_report: Open) -> None:
+    shown = open_report("desk", "dark")
+    width = 703  # px of A4 between its margins
+    shown.set_viewport_size({"width": width, "height": 1_000})
+    shown.emulate_media(media="print")
+    assert shown.evaluate(PAPER) == "rgb(255, 255, 255)"
+    assert shown.get_by_role("navigation").count() == 0
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    assert shown.evaluate(OUTSIDE, width) == []
+    breaks = "each => getComputedStyle(each).breakInside"
+    for kept in ("figure", "tr", ".shopper"):
+        assert shown.locator(kept).first.evaluate(breaks) == "avoid"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from endcap import artifact as artifacts
+from endcap import pictures
 from endcap.artifact import Artifact
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
@@ -16,6 +17,7 @@ from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.schema import GOALS, KINDS
 from endcap.data.split import split
 from endcap.data.vocabulary import Ints
+from endcap.describe import photos_of
 from endcap.ranking import recommend
 
 LATEST = 8
@@ -95,7 +97,10 @@ def history_of(ids: Sequence[str], artifact: Artifact) -> tuple[Histories, list[
 
 
 def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: int = 0) -> list[dict[str, Any]]:
-    """A few test users with a history to look at, and each model's list for them; see report.render."""
+    """A few test users with a history to look at, and each model's list for them; see report.render.
+
+    Photos are there where the models were told of them.
+    """
     loaded = {folder.name: artifacts.load(folder) for folder in sorted(models.iterdir())}
     some = next(iter(loaded.values()))
     data = some.config.data
@@ -104,6 +109,12 @@ def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: in
     chosen = np.sort(np.random.default_rng(seed).choice(long, min(n, len(long)), replace=False))
     queries = parts.test.take(chosen)
     vocabulary = parts.train.vocabulary
+    album = photos_of(some.catalog, some.config, dataset.aliases) if "photos" in some.config.features.use else None
+    places = {item_id: place for place, item_id in enumerate(some.catalog.item_ids, start=1)}
+
+    def product(item_id: str, title: str) -> dict[str, Any]:
+        return {"id": item_id, "title": title, "photo": pictures.first(album, places.get(item_id, 0))}
+
     result = []
     for index in range(len(queries)):
         history, goal = queries.histories.take(np.array([index])), KINDS[int(queries.goals[index]) - 1]
@@ -121,16 +132,15 @@ def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: in
             )
             asked = None if queries.asked is None else float(queries.asked[index])
             models_shown[name] = [
-                {"id": line.id, "title": line.title, "score": line.score}
+                product(line.id, line.title) | {"score": line.score}
                 for line in top_items(artifact, own, min(k, artifact.traits.n_items), goal, asked)
             ]
         result.append(
             {
                 "user": queries.user_ids[index],
                 "history": [
-                    {
-                        "id": vocabulary.id(int(item)),
-                        "title": some.catalog.title(int(item)),
+                    product(vocabulary.id(int(item)), some.catalog.title(int(item)))
+                    | {
                         "kind": KINDS[int(kind) - 1],
                         "time": None if history.times is None else float(history.times[shown][place]),
                     }

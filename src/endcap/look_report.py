@@ -11,7 +11,6 @@ import numpy as np
 from markupsafe import Markup
 
 from endcap import pictures
-from endcap.data.photos.album import Album
 from endcap.data.vocabulary import Ints
 from endcap.features import gradcam
 from endcap.features.autoencoder import FeatureError
@@ -99,17 +98,12 @@ def _index(found: Look, item_id: str) -> int:
 def _card(found: Look, item: int, note: str = "") -> Card:
     catalog = found.listing.catalog
     return Card(
-        catalog.item_ids[item - 1], catalog.title(item), catalog.categories[item], _photo(found.album, item), note
+        catalog.item_ids[item - 1],
+        catalog.title(item),
+        catalog.categories[item],
+        pictures.first(found.album, item),
+        note,
     )
-
-
-def _photo(album: Album | None, item: int) -> str | None:
-    """The first photo of an item; owners ascend."""
-    if album is None:
-        return None
-    row = int(np.searchsorted(album.owners, item))
-    has = row < len(album) and album.owners[row] == item
-    return pictures.address(album.pixels[row]) if has else None
 
 
 def _sheets(found: Look) -> list[tuple[Card, list[Card]]]:

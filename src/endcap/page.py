@@ -30,6 +30,8 @@ _CONFIG = {
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         "labelLimit": 260,
+        "titlePadding": 10,
+        "labelFlush": False,
     },
 }
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from endcap.data.photos.album import Album
+
 Picture = NDArray[np.uint8]
 """(height, width, 3) RGB"""
 
@@ -19,6 +21,15 @@ def address(picture: Picture) -> str:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=82, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def first(album: Album | None, item: int) -> str | None:
+    """The first photo of an item (its index, from 1) as an address; None where it has none."""
+    if album is None:
+        return None
+    row = int(np.searchsorted(album.owners, item))  # owners ascend
+    has = row < len(album) and album.owners[row] == item
+    return address(album.pixels[row]) if has else None
 
 
 def heated(picture: Picture, heat: NDArray[np.float32]) -> Picture:

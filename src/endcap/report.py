@@ -13,6 +13,9 @@ from endcap.page import COLOURS, INK, colour, environment, svg
 from endcap.results import Result
 from endcap.summary import MAIN, TESTED, Summary
 
+PANEL = 330
+"""Width of a plot, in pixels, of which two are beside each other."""
+
 _PERIODS = ("day", "month", "year")
 
 _LABELS = {
@@ -42,7 +45,8 @@ def render(
     summary: of the strict results; results: all of them, refitted ones too.
     facts: what is known of the data, each part optional: data, columns, protocol (dictionaries of name and value),
     notes (texts), steps ({name, before, after, note}), audit ({check, ok, detail}).
-    examples: {user, history: [{id, title, kind, time}], models: {name: [{id, title, score}]}, answers: [id]}.
+    examples: {user, history: [{id, title, photo, kind, time}], models: {name: [{id, title, photo, score}]},
+    answers: [id]}; a photo is an address, or None.
     """
     own = [result for result in results if result.protocol == summary.protocol]
     page = environment()
@@ -60,6 +64,9 @@ def render(
         summary=summary,
         facts=facts,
         examples=[{**user, "models": _in_order(user["models"], models)} for user in examples],
+        pictured=any(
+            line["photo"] for user in examples for own in (user["history"], *user["models"].values()) for line in own
+        ),
         colours={model: f"c{place % len(COLOURS)}" for place, model in enumerate(models)},
         leaderboard=_leaderboard(summary),
         cost=_cost(summary),
@@ -79,7 +86,8 @@ def render(
     )
 
 
-def _leaderboard(summary: Summary) -> Markup:
+def _leaderboard(summary: Summary) -> list[Markup]:
+    """Dots with whiskers, a plot for each metric."""
     rows = [
         {
             "model": standing.model,
@@ -95,20 +103,26 @@ def _leaderboard(summary: Summary) -> Markup:
     panels = []
     for metric in TESTED:
         base = alt.Chart(alt.InlineData(values=[row for row in rows if row["metric"] == metric.upper()])).encode(
-            y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(labels=metric == TESTED[0], ticks=False)),
+            y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(ticks=False, domain=False)),
             color=colour("model", models),
         )
         title = f"{metric.upper()}, 95 % interval by user"
         rule = base.mark_rule(strokeWidth=2).encode(
             x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)), x2="high:Q"
         )
+        ends = [base.mark_tick(thickness=2, size=9).encode(x=f"{end}:Q") for end in ("low", "high")]
         point = base.mark_point(filled=True, size=70, opacity=1).encode(x="mean:Q")
         text = base.mark_text(dy=-10, fontSize=11, color=INK).encode(
             x="mean:Q", text=alt.Text("mean:Q", format=".4f"), color=alt.value(INK)
         )
-        panels.append((rule + point + text).properties(width=372, height=38 * len(models)))
-    best = ", ".join(f"{row['model']} {row['mean']:.4f}" for row in rows if row["metric"] == MAIN.upper())
-    return svg(alt.hconcat(*panels, spacing=24), f"Leaderboard: test {MAIN.upper()} with intervals: {best}.")
+        chart = alt.layer(rule, *ends, point, text).properties(width=PANEL, height=38 * len(models))
+        said = ", ".join(
+            f"{row['model']} {row['mean']:.4f} ({row['low']:.4f} to {row['high']:.4f})"
+            for row in rows
+            if row["metric"] == metric.upper()
+        )
+        panels.append(svg(chart, f"Leaderboard: test {metric.upper()} with intervals: {said}."))
+    return panels
 
 
 def _cost(summary: Summary) -> Markup:
@@ -128,7 +142,7 @@ def _cost(summary: Summary) -> Markup:
             "seconds:Q",
             title="seconds of training (log scale)",
             scale=alt.Scale(type="log", padding=40),
-            axis=alt.Axis(tickCount=5, format="~g"),
+            axis=alt.Axis(values=[10.0**power for power in range(-2, 8)], format="~g"),
         ),
         color=colour("model", models),
     )
@@ -139,12 +153,12 @@ def _cost(summary: Summary) -> Markup:
     point = base.mark_point(filled=True, size=80, opacity=1).encode(y="mean:Q")
     text = base.mark_text(dx=9, align="left", fontSize=12).encode(y="mean:Q", text="model:N", color=alt.value(INK))
     said = "; ".join(f"{row['model']} {row['mean']:.4f} after {_value(row['seconds'])} s" for row in rows)
-    chart = (rule + point + text).properties(width=800, height=260)
+    chart = (rule + point + text).properties(width=PANEL, height=220)
     return svg(chart, f"Quality against seconds of training: {said}.")
 
 
-def _curves(results: Sequence[Result], models: Sequence[str]) -> Markup | None:
-    """Loss and validation metric of every epoch; None where nothing was trained by epochs."""
+def _curves(results: Sequence[Result], models: Sequence[str]) -> list[Markup]:
+    """Loss and validation metric of every epoch, a plot for each; none where nothing was trained by epochs."""
     rows = [
         {"run": f"{result.model} {result.seed}", "model": result.model, **epoch}
         for result in results
@@ -152,8 +166,10 @@ def _curves(results: Sequence[Result], models: Sequence[str]) -> Markup | None:
         if not math.isnan(epoch["loss"])
     ]
     if not rows:
-        return None
+        return []
     shown = [model for model in models if any(row["model"] == model for row in rows)]
+    last = max(row["epoch"] for row in rows)
+    epochs = list(range(1, last + 1, math.ceil(last / 10)))
     panels = []
     for field, title in (("loss", "training loss"), ("metric", "validation metric")):
         values = [row for row in rows if not math.isnan(row[field])]
@@ -161,17 +177,17 @@ def _curves(results: Sequence[Result], models: Sequence[str]) -> Markup | None:
             alt.Chart(alt.InlineData(values=values))
             .mark_line(point=alt.OverlayMarkDef(size=18, filled=True), strokeWidth=1.8)
             .encode(
-                x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
-                y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False)),
+                x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(values=epochs, format="d")),
+                y=alt.Y(
+                    f"{field}:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5, format=".4~g")
+                ),
                 detail="run:N",
                 color=colour("model", models),
             )
         )
-        panels.append(line.properties(width=375, height=220))
-    return svg(
-        alt.hconcat(*panels, spacing=28),
-        f"Learning curves of {', '.join(shown)}: training loss and validation metric per epoch, a line per seed.",
-    )
+        said = f"Learning curves of {', '.join(shown)}: {title} per epoch, a line per seed."
+        panels.append(svg(line.properties(width=PANEL, height=220), said))
+    return panels
 
 
 def _periods(table: Mapping[str, Any], models: Sequence[str]) -> Markup:

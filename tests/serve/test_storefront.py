@@ -539,6 +539,25 @@ def test_the_reason_of_a_shelf_is_its_heading(shop: str, open_page: Open) -> Non
     heading.wait_for()
 
 
+@pytest.mark.parametrize("path", ["/", "/widget"])
+def test_a_shelf_has_the_colours_of_the_page(shop: str, open_page: Open, path: str) -> None:
+    page = open_page()
+    page.goto(shop + path)
+    page.locator("endcap-shelf [part=card]").first.focus()
+    ring = page.locator("endcap-shelf [part=card]").first.evaluate(
+        "card => { const { outlineStyle, outlineColor } = getComputedStyle(card); return [outlineStyle, outlineColor] }"
+    )
+    edge = page.locator("endcap-shelf [part=arrow]").first.evaluate("arrow => getComputedStyle(arrow).borderColor")
+    accent, line = page.evaluate(
+        """['accent', 'line'].map(name => {
+        const probe = document.body.appendChild(document.createElement('i'));
+        probe.style.color = `var(--${name})`;
+        return getComputedStyle(probe).color })"""
+    )
+    assert ring == ["solid", accent]
+    assert edge == line
+
+
 @pytest.mark.parametrize("width", ["desk", "phone"])
 def test_nothing_moves_while_a_page_comes(shop: str, open_page: Open, width: str) -> None:
     page = open_page(width)

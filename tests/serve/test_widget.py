@@ -6,6 +6,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ public = "pk_shop"
 signing_secret = "{signing}"
 origins = ["{origin}"]
 """
+
+FOCUSED = """(() => { const one = document.activeElement.shadowRoot?.activeElement;
+    if (!one) return { tag: document.activeElement.tagName };
+    const { outlineStyle, outlineWidth } = getComputedStyle(one);
+    const [name, href] = ['aria-label', 'href'].map(each => one.getAttribute(each));
+    return { name, href, outline: `${outlineStyle} ${outlineWidth}` }
+})()"""
+"""What has the focus on a shelf."""
 
 Put = Callable[..., Any]
 """`put('<endcap-shelf …>')` is a page of the shop with these shelves."""
@@ -262,27 +271,101 @@ def test_a_signed_user_is_believed_and_no_other(put: Put, store: Store) -> None:
     page.problems[:] = [each for each in page.problems if "403" not in each]
 
 
-def test_texts_stay_texts(put: Put, app: FastAPI) -> None:
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_texts_stay_texts(put: Put, app: FastAPI, width: str) -> None:
+    """Markup, Arabic, 300 letters with and without spaces, and a product of which nothing is known."""
     hard = {f"i{n}": each for n, each in zip(range(10, 16), HARD, strict=False)}
-    app.state.serving.engine.put_items([{**each, "item_id": item_id} for item_id, each in hard.items()])
-    page = put(f"<endcap-shelf KEY heading='<b>&amp;</b>' k='20' filter='item_id:({', '.join(hard)})'></endcap-shelf>")
-    assert set(cards(page)) == set(hard)
-    assert MARKUP in page.locator("endcap-shelf [part=title]").all_inner_texts()
+    unknown = {"title": None, "price": None, "image": None}
+    app.state.serving.engine.put_items([{**unknown, **each, "item_id": item_id} for item_id, each in hard.items()])
+    chosen = f"k='20' filter='item_id:({', '.join(hard)})'"
+    page = put(
+        f"<endcap-shelf KEY heading='<b>&amp;</b>{'x' * 300}' explain currency='EUR' {chosen}></endcap-shelf>", width
+    )
+    shown = cards(page)
+    assert set(shown) == set(hard)
+    assert page.locator("endcap-shelf [part=heading]").inner_text() == f"<b>&</b>{'x' * 300}"
+    titles = dict(zip(shown, page.locator("endcap-shelf [part=title]").all_inner_texts(), strict=True))
+    assert titles == {item_id: each.get("title", item_id).strip() for item_id, each in hard.items()}
+    assert titles["i10"] == MARKUP
+    prices = dict(zip(shown, page.locator("endcap-shelf [part=price]").all_inner_texts(), strict=True))
+    assert {item_id for item_id, price in prices.items() if not price} == {"i13", "i14"}
     assert page.title() == "A shop"
     assert page.locator("endcap-shelf :is(b, script, img)").count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["desk"]["width"]
+    directions = page.locator("endcap-shelf [part=title]").evaluate_all(
+        "titles => titles.map(title => getComputedStyle(title).direction)"
+    )
+    assert {item_id for item_id, way in zip(shown, directions, strict=True) if way == "rtl"} == {"i11"}
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[width]["width"]
+    # Beside each other, equally large, with all that they hold inside.
+    boxes = page.locator("endcap-shelf [part=card]").evaluate_all(
+        """links => links.map(link => { const { left, right, width, height } = link.getBoundingClientRect();
+        return { left, right, size: `${width} by ${height}`, inside: link.scrollWidth <= link.clientWidth } })"""
+    )
+    assert len({each["size"] for each in boxes}) == 1
+    assert all(each["inside"] for each in boxes)
+    assert all(each["right"] < following["left"] for each, following in pairwise(boxes))
 
 
-def test_a_shelf_is_for_keyboards_and_screen_readers(put: Put, axe: str) -> None:
-    page = put('<endcap-shelf KEY heading="For you" k="12"></endcap-shelf>', "phone")
-    cards(page)
+@pytest.mark.parametrize(
+    ("place", "names", "sign"),
+    [
+        ('lang="en"', ("Back", "More"), 1),
+        ('lang="zh"', ("向前", "更多"), 1),
+        ('lang="ar" dir="rtl"', ("Back", "More"), -1),
+    ],
+    ids=["english", "chinese", "from the right"],
+)
+def test_a_shelf_is_for_keyboards_and_screen_readers(
+    put: Put, axe: str, place: str, names: tuple[str, str], sign: int
+) -> None:
+    page = put(f'<div {place}><endcap-shelf KEY heading="For you" k="12"></endcap-shelf></div>', "phone")
+    shown = cards(page)
     assert faults(page, axe) == []
-    more, back = (page.get_by_role("button", name=name) for name in ("More", "Back"))
+    region = page.get_by_role("region", name="For you")
+    assert region.get_by_role("heading", name="For you", level=2).count() == 1
+    assert region.get_by_role("list").get_by_role("listitem").count() == len(shown)
+    back, more = (region.get_by_role("group", name="For you").get_by_role("button", name=name) for name in names)
     assert back.get_attribute("aria-disabled") == "true"
+
+    def tab() -> Any:
+        page.keyboard.press("Tab")
+        return page.evaluate(FOCUSED)
+
+    # Both arrows, even the one that does nothing yet, so that none is lost while it has the focus; then the cards.
+    walked = [tab() for _ in range(4)]
+    assert [each["name"] for each in walked] == [*names, None, None]
+    assert [each["href"] for each in walked[2:]] == [f"/products/{item}" for item in shown[:2]]
+    assert {each["outline"] for each in walked} == {"solid 2px"}
+
+    scrolled = "list => list.scrollLeft"
+    products = region.get_by_role("list")
+    assert products.evaluate(scrolled) == 0
     more.press("Enter")
+    until(lambda: products.evaluate(scrolled) * sign > 100)
     until(lambda: back.get_attribute("aria-disabled") == "false")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.shadowRoot.activeElement.tagName") == "A"
+    back.press("Space")
+    until(lambda: products.evaluate(scrolled) == 0)
+    assert page.evaluate(FOCUSED)["name"] == names[0]
+
+
+def test_a_shelf_that_changes_says_nothing_and_keeps_the_focus(put: Put) -> None:
+    page = put('<endcap-shelf KEY heading="Similar" slot="product" item="i3" k="4"></endcap-shelf>', "phone")
+    cards(page)
+    region = page.get_by_role("region", name="Similar")
+    assert region.get_attribute("aria-busy") == "false"
+    assert page.locator("endcap-shelf :is([aria-live], [role=status], [role=alert], [role=log], output)").count() == 0
+    page.locator("endcap-shelf [part=card]").nth(1).focus()
+    held: list[Any] = []
+    page.route("**/v1/recommendations*", lambda route: held.append(route))
+    page.evaluate("document.querySelector('endcap-shelf').setAttribute('item', 'i8')")
+    until(lambda: bool(page.wait_for_timeout(20)) or bool(held))
+    assert region.get_attribute("aria-busy") == "true"
+    held[0].continue_()
+    page.locator("endcap-shelf [part=card][href='/products/i9']").wait_for()
+    assert region.get_attribute("aria-busy") == "false"
+    assert page.evaluate(FOCUSED)["href"] == f"/products/{cards(page)[1]}"
+    page.evaluate("document.querySelector('endcap-shelf').setAttribute('lang', 'zh')")
+    page.get_by_role("button", name="更多").wait_for(state="attached")
 
 
 @pytest.mark.parametrize("width", ["desk", "phone"])

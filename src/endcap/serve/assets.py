@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
-HERE = Path(__file__).parent
+TOKENS = Path(__file__).parents[1] / "templates" / "tokens.css"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -25,8 +25,8 @@ class Asset:
 
     @classmethod
     def of(cls, path: Path) -> "Asset":
-        """Reads a file whose ending is one of TYPES; a style begins with tokens.css, the colours of all pages."""
-        tokens = (HERE / "tokens.css").read_bytes() if path.suffix == ".css" else b""
+        """Reads a file whose ending is one of TYPES; a style begins with the colours and fonts of all pages."""
+        tokens = TOKENS.read_bytes() if path.suffix == ".css" else b""
         return cls(tokens + path.read_bytes(), f"{TYPES[path.suffix]}; charset=utf-8")
 
     @cached_property

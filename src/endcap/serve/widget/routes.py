@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from endcap.serve.assets import FOR_EVER, Asset
+from endcap.serve.assets import FOR_EVER, Asset, templates
 from endcap.serve.serving import caller_of
 
 HERE = Path(__file__).parent
@@ -21,8 +21,8 @@ ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": 
 """Module scripts are loaded by the rules of CORS."""
 
 SCRIPT = Asset.of(HERE / "widget.js")
-REPORTS = HERE.parents[1] / "templates" / "page.css"
-STYLE = Asset(REPORTS.read_bytes() + (HERE / "guide.css").read_bytes(), "text/css; charset=utf-8")
+REPORTS = templates(HERE.parents[1] / "templates").get_template("page.css").render()
+STYLE = Asset(REPORTS.encode() + (HERE / "guide.css").read_bytes(), "text/css; charset=utf-8")
 
 router = APIRouter(include_in_schema=False)
 

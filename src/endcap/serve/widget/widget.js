@@ -11,18 +11,18 @@ const WORDS = { en: ['Back', 'More'], zh: ['向前', '更多'] };
 
 const style = new CSSStyleSheet();
 style.replaceSync(`
-:host {
+:host { display: block; color: var(--endcap-ink, light-dark(#1d1f1e, #ecedea)); font: inherit; line-height: 1.4;
+  min-height: calc(2.75rem + var(--endcap-card-width, 11rem) + 4.8em); /* as high as it will be: nothing moves when it comes */
+}
+:host([explain]) { min-height: calc(2.75rem + var(--endcap-card-width, 11rem) + 7.4em); }
+section { /* not the host, to which a page may give its own variables of these names: they would name each other */
   --card: var(--endcap-card-width, 11rem);
   --gap: var(--endcap-gap, 1rem);
-  --ink: var(--endcap-ink, light-dark(#1d1f1e, #ecedea));
   --quiet: var(--endcap-quiet, light-dark(#5d635f, #a4aba6));
   --soft: var(--endcap-soft, light-dark(#f0f0ec, #232725));
   --line: var(--endcap-line, light-dark(#dcded9, #363c39));
   --accent: var(--endcap-accent, light-dark(#1d5c48, #7fcbae));
-  display: block; color: var(--ink); font: inherit; line-height: 1.4;
-  min-height: calc(2.75rem + var(--card) + 4.8em); /* as high as it will be, so that nothing moves when it comes */
 }
-:host([explain]) { min-height: calc(2.75rem + var(--card) + 7.4em); }
 :host([hidden]) { display: none; }
 * { box-sizing: border-box; }
 header { display: flex; align-items: center; justify-content: space-between; gap: 1rem; height: 2rem; margin: 0 0 .75rem; }
@@ -69,13 +69,13 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-function arrow(label, path) {
+function arrow(path) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('viewBox', '0 0 16 16');
   svg.setAttribute('aria-hidden', 'true');
   svg.append(document.createElementNS(svg.namespaceURI, 'path'));
   svg.firstChild.setAttribute('d', path);
-  return make('button', { type: 'button', part: 'arrow', 'aria-label': label }, svg);
+  return make('button', { type: 'button', part: 'arrow' }, svg);
 }
 
 const pictured = (child) => make('div', { class: 'image', part: 'image' }, child);
@@ -176,7 +176,10 @@ class Shelf extends HTMLElement {
     if (name === 'title') { // as a title it would be a tooltip over the whole shelf
       if (now) { this.setAttribute('heading', now); this.removeAttribute('title'); }
     } else if (name === 'heading' && this.#heading) this.#head(now);
-    else if (before !== now && this.isConnected) this.#plan();
+    else if (before !== now && this.isConnected) {
+      if (name === 'lang' && this.#moves) this.#name();
+      this.#plan();
+    }
   }
 
   get #api() { return (this.getAttribute('api') || HOME).replace(/\/$/, ''); }
@@ -190,11 +193,11 @@ class Shelf extends HTMLElement {
   /** The shelf without products: its heading, arrows and as many ghosts as products are to come. */
   #frame() {
     if (this.#list) { this.#size.observe(this.#list); return; }
-    const [back, more] = WORDS[this.#lang.slice(0, 2)] || WORDS.en;
     this.#heading = make('h2', { part: 'heading', id: 'heading' });
     this.#list = make('ul', { part: 'list', role: 'list' });
     this.#moves = make('div', { class: 'moves', part: 'arrows', role: 'group', 'aria-labelledby': 'heading', hidden: '' },
-      arrow(back, 'M10 3 5 8l5 5'), arrow(more, 'm6 3 5 5-5 5'));
+      arrow('M10 3 5 8l5 5'), arrow('m6 3 5 5-5 5'));
+    this.#name();
     [...this.#moves.children].forEach((button, place) => button.addEventListener('click', () => this.#move(place * 2 - 1)));
     this.#list.addEventListener('scroll', () => this.#arrows(), { passive: true });
     for (const kind of ['click', 'auxclick']) this.#list.addEventListener(kind, (event) => this.#clicked(event));
@@ -207,6 +210,12 @@ class Shelf extends HTMLElement {
     root.adoptedStyleSheets = [style];
     root.append(this.#section);
     this.#size.observe(this.#list);
+  }
+
+  /** What the arrows are called. */
+  #name() {
+    const words = WORDS[this.#lang.slice(0, 2)] || WORDS.en;
+    [...this.#moves.children].forEach((button, place) => button.setAttribute('aria-label', words[place]));
   }
 
   #head(text) { this.#heading.textContent = text || '\u00a0'; }
@@ -254,7 +263,10 @@ class Shelf extends HTMLElement {
     this.#section.setAttribute('aria-busy', 'false');
     this.#eyes.disconnect();
     if (before !== items.map(({ id }) => id).join('\n') || !this.#list.querySelector('a')) {
+      const focused = this.#list.querySelector('a:focus')?.parentNode;
+      const place = focused ? [...this.#list.children].indexOf(focused) : -1;
       this.#list.replaceChildren(...items.map((item) => this.#card(item)));
+      this.#list.children[Math.min(place, items.length - 1)]?.firstChild.focus({ preventScroll: true }); // else it is lost
       this.#list.scrollTo({ left: 0, behavior: 'instant' });
     } else [...this.#list.querySelectorAll('a')].forEach((link, place) => { link.href = this.#address(items[place]); });
     for (const one of this.#list.children) this.#eyes.observe(one);
