@@ -9,7 +9,8 @@ the 12,101 items of Amazon Beauty with made-up titles, brands and prices.
 paint      First contentful paint of each page in a new context without a cache, as the browser reports it.
 shift      Cumulative layout shift, from the start until the page's shelves are full and it was scrolled to its end.
 click      From a click on "add to cart" until every shelf in the window shows the answer to it, painted; there are a
-           request that writes the event to the disk and one for each shelf in between.
+           request that writes the event to the disk and one for each shelf in between. New visitors, ten products each,
+           who click when the pictures of the page are there.
 next page  From a click on a product until the next page is there with full shelves.
 """
 
@@ -28,7 +29,7 @@ from endcap import artifact as artifacts
 from serving import OUT, TRAINED, database, endcap, machine, middle, spread, started, titled, trained
 
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-PRODUCTS = 60
+PRODUCTS, CART = 60, 10  # in each round; of each visitor
 WATCH = """
 window.moved = 0;
 new PerformanceObserver(list => {
@@ -82,11 +83,12 @@ def look(browser: Browser, address: str, size: str) -> tuple[float, float]:
 
 
 def clicks(browser: Browser, address: str, items: list[str]) -> Iterator[tuple[str, float]]:
-    """("click" or "next page", ms) of one visitor who puts product after product into the cart and goes on."""
+    """("click" or "next page", ms) of one new visitor who puts product after product into the cart and goes on."""
     page = opened(browser, "desk")
     page.goto(f"{address}/shop/product/{items[0]}")
     for following in (*items[1:], items[0]):
         page.evaluate("full([])")
+        page.wait_for_load_state("networkidle")  # who clicks has looked: the pictures are there
         before = page.evaluate("lists()")
         page.evaluate(CLICKED)
         page.locator("form[data-do=buy] button").last.click()
@@ -120,8 +122,9 @@ def measured(rounds: int) -> dict[str, Any]:
                     paint, moved = look(browser, address + each, size)
                     paints[f"{name}, {size}"].append(paint)
                     shifts[f"{name}, {size}"].append(moved)
-            for name, ms in clicks(browser, address, chosen):
-                times[name].append(ms)
+            for start in range(0, PRODUCTS, CART):
+                for name, ms in clicks(browser, address, chosen[start : start + CART]):
+                    times[name].append(ms)
         version = browser.version
     return {
         "browser": version,

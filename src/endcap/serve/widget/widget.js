@@ -78,6 +78,7 @@ function arrow(path) {
   return make('button', { type: 'button', part: 'arrow' }, svg);
 }
 
+const looks = ({ id, title, image }) => [id, title, image].join('\n');
 const pictured = (child) => make('div', { class: 'image', part: 'image' }, child);
 
 /** Who this browser is, for an API: asked for once, then kept. Where nothing can be kept, good for this page. */
@@ -257,6 +258,8 @@ class Shelf extends HTMLElement {
   #show(answer, { visitor }) {
     const items = this.#chosen(answer.items);
     const before = this.#shown?.items.map(({ id }) => id).join('\n');
+    const pictures = new Map(this.#shown?.items.map((item, place) => // those that stay are not loaded and drawn again
+      [looks(item), this.#list.children[place]?.querySelector('[part=image]')]));
     this.#send();
     this.#shown = { items, list: answer.recommendation_id, visitor };
     this.hidden = !items.length;
@@ -265,7 +268,7 @@ class Shelf extends HTMLElement {
     if (before !== items.map(({ id }) => id).join('\n') || !this.#list.querySelector('a')) {
       const focused = this.#list.querySelector('a:focus')?.parentNode;
       const place = focused ? [...this.#list.children].indexOf(focused) : -1;
-      this.#list.replaceChildren(...items.map((item) => this.#card(item)));
+      this.#list.replaceChildren(...items.map((item) => this.#card(item, pictures.get(looks(item)))));
       this.#list.children[Math.min(place, items.length - 1)]?.firstChild.focus({ preventScroll: true }); // else it is lost
       this.#list.scrollTo({ left: 0, behavior: 'instant' });
     } else [...this.#list.querySelectorAll('a')].forEach((link, place) => { link.href = this.#address(items[place]); });
@@ -287,9 +290,9 @@ class Shelf extends HTMLElement {
     return most.length < FEW ? [] : most.slice(0, this.#k);
   }
 
-  #card(item) {
+  #card(item, picture) {
     const title = String(item.title || item.id);
-    const link = make('a', { part: 'card', href: this.#address(item) }, pictured(this.#image(item, title)),
+    const link = make('a', { part: 'card', href: this.#address(item) }, picture || pictured(this.#image(item, title)),
       make('div', { class: 'title', part: 'title', dir: 'auto' }, title),
       make('div', { class: 'price', part: 'price' }, this.#price(item)));
     if (this.hasAttribute('explain') && item.reason) {
