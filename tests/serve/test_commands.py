@@ -9,8 +9,11 @@ import typer
 from typer.testing import CliRunner
 
 from endcap.data.errors import InputError
+from endcap.serve import commands
 from endcap.serve.commands import database_of, load, serve
+from endcap.serve.config import ServeConfig
 from endcap.serve.run import free_port
+from endcap.serve.storefront.config import StorefrontConfig
 from endcap.store.records import Visitor
 from endcap.store.store import Store
 
@@ -62,6 +65,15 @@ def test_what_serve_refuses(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="without keys"):
         run("serve", tmp_path / "nothing", "--host", "0.0.0.0")
     assert "--api-key-file" in run("serve", "--help")
+
+
+def test_serve_says_what_the_shop_is_like(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[ServeConfig] = []
+    monkeypatch.setattr(commands, "run", given.append)
+    run("serve", tmp_path, "--storefront", "--images", tmp_path / "photos", "--currency", "EUR")
+    run("serve", tmp_path)
+    assert (given[0].storefront, given[0].shop.images, given[0].shop.currency) == (True, tmp_path / "photos", "EUR")
+    assert (given[1].storefront, given[1].shop) == (None, StorefrontConfig())
 
 
 def test_a_port_that_is_taken_is_left_to_who_has_it() -> None:

@@ -51,6 +51,16 @@ def serve(
         str, typer.Option("--address-rate", help="Of an address with a public key.")
     ] = DEFAULTS.address_rate,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for a request.")] = DEFAULTS.timeout,
+    storefront: Annotated[
+        bool | None,
+        typer.Option("--storefront/--no-storefront", help="The shop at /; without this, where there are no keys."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="PATH", help="Its photos; default: those of training.")
+    ] = None,
+    currency: Annotated[
+        str, typer.Option("--currency", metavar="CODE", help="Of prices whose product names none.")
+    ] = DEFAULTS.shop.currency,
 ) -> None:
     """Serve an artifact over HTTP: events in, recommendations out; the last click already counts.
 
@@ -74,6 +84,8 @@ def serve(
             rate=rate,
             address_rate=address_rate,
             timeout=timeout,
+            storefront=storefront,
+            shop=StorefrontConfig(images=images, currency=currency),
         )
     )
 
