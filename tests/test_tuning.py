@@ -305,7 +305,7 @@ def test_hopeless_trials_are_pruned_by_two_processes(dataset: Dataset, tmp_path:
     assert set(study.importance) == {"model.hidden", "train.learning_rate"}
     assert sum(study.importance.values()) == pytest.approx(1)
     page = render(tuning, dataset)
-    assert page.count("<svg") == 3
+    assert page.count("<figure") == 3
     assert f"pruned, {len(pruned)}" in page
     assert "http" not in page.replace("http://www.w3.org", "")  # it opens offline
 
