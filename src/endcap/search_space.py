@@ -150,7 +150,7 @@ def _space(config: Config, asked: Mapping[str, Any], usual: Space) -> Space:
     found = {}
     for key, values in (usual | dict(asked)).items():
         fitting = values if is_range(values) else [value for value in values if _fits(config, key, value)]
-        whole = _with_own(key, fitting, _value(config, key)) if fitting else []
+        whole = _with_own(key, fitting, value_of(config, key)) if fitting else []
         if len(whole) > 1:
             found[key] = whole
     return found
@@ -194,12 +194,13 @@ def _with_own(key: str, values: list[Any], own: Any) -> list[Any]:
 def own_values(target: Target) -> dict[str, Any]:
     """The config as given, as a point of the space."""
     return {
-        key: float(_value(target.config, key)) if is_range(values) else _value(target.config, key)
+        key: float(value_of(target.config, key)) if is_range(values) else value_of(target.config, key)
         for key, values in target.space.items()
     }
 
 
-def _value(config: Config, key: str) -> Any:
+def value_of(config: Config, key: str) -> Any:
+    """What a config has for a key, such as `model.dim`."""
     found: Any = config
     for name in key.split("."):
         found = getattr(found, name)

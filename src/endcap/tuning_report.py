@@ -18,7 +18,7 @@ from endcap.data.dataset import Dataset
 from endcap.models import counting
 from endcap.models.hybrid import HybridConfig
 from endcap.page import COLOURS, environment, svg
-from endcap.search_space import is_range
+from endcap.search_space import is_range, value_of
 from endcap.tuning import STARTUP, Tried, Tuned, Tuning, warmup
 
 SHOWN = 5
@@ -116,7 +116,7 @@ def _card_of(tuned: Tuned, name: str) -> list[str]:
     lines += _table(
         ("key", "searched", "as given", "best"),
         [
-            (f"`{key}`", space_in_words(values), _value(tuned, key), _best(tuned, key))
+            (f"`{key}`", space_in_words(values), _said_value(value_of(tuned.target.config, key)), _best(tuned, key))
             for key, values in tuned.target.space.items()
         ],
     )
@@ -184,13 +184,6 @@ def space_in_words(values: Sequence[Any]) -> str:
     return ", ".join(_said_value(each) for each in values)
 
 
-def _value(tuned: Tuned, key: str) -> str:
-    found: Any = tuned.target.config
-    for name in key.split("."):
-        found = getattr(found, name)
-    return _said_value(found)
-
-
 def _best(tuned: Tuned, key: str) -> str:
     return _said_value(tuned.ranked[0].values[key]) if tuned.ranked else "–"
 
@@ -234,7 +227,8 @@ def render(tuning: Tuning, dataset: Dataset) -> str:
                 "method": method(tuned),
                 "tuned": tuned,
                 "keys": [
-                    (key, values, _value(tuned, key), _best(tuned, key)) for key, values in tuned.target.space.items()
+                    (key, values, _said_value(value_of(tuned.target.config, key)), _best(tuned, key))
+                    for key, values in tuned.target.space.items()
                 ],
                 "shown": shown(tuned),
                 "seconds": sum(trial.seconds for trial in tuned.trials),
