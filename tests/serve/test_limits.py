@@ -83,6 +83,12 @@ def test_an_address_cannot_have_ever_new_visitors(serve: Open, keys: object) -> 
     assert found == [200] * 5 + [429] * 2
 
 
+def test_whoever_has_no_key_is_limited_too_but_for_health(serve: Open, keys: object) -> None:
+    client = serve(keys=keys, address_rate="5/hour")
+    assert [client.get("/widget.js").status_code for _ in range(7)] == [200] * 5 + [429] * 2
+    assert client.get("/v1/health/live").status_code == 200
+
+
 def test_a_key_may_have_a_rate(serve: Open, keys: object, tmp_path: object) -> None:
     keys.write_text(KEYS.replace('name = "backend"', 'name = "backend"\nrate = "2/minute"'))  # type: ignore[attr-defined]
     client = serve(keys=keys)

@@ -48,7 +48,7 @@ def serve(
     ] = DEFAULTS.explore,
     rate: Annotated[str, typer.Option(help="Of a visitor with a public key, in each worker.")] = DEFAULTS.rate,
     address_rate: Annotated[
-        str, typer.Option("--address-rate", help="Of an address with a public key.")
+        str, typer.Option("--address-rate", help="Of an address with a public key, or on the shop's pages.")
     ] = DEFAULTS.address_rate,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for a request.")] = DEFAULTS.timeout,
     storefront: Annotated[
