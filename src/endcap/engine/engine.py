@@ -102,7 +102,7 @@ class Engine:
         for ask in asks:
             if ask.history is None:
                 self._identify(ask.visitor)
-        pasts = pasts_of(self.store, asks, self.config.last, shown=self.hears_shown)
+        pasts = self.pasts(asks)
         results: list[Answer | InputError] = [_NOTHING] * len(asks)
         test = _test(roles) if "candidate" in roles else None
         for role, places in self._arms(asks, roles, shares).items():
@@ -232,10 +232,10 @@ class Engine:
         """By their roles."""
         return dict(self._roles)
 
-    @property
-    def hears_shown(self) -> bool:
-        """Whether one of the models that answer has learned of impressions."""
-        return any(version.memory.hears_shown for version in self.versions.values())
+    def pasts(self, asks: Sequence[Ask]) -> list[Past]:
+        """What each visitor did before; with impressions where one of the models has learned of them."""
+        shown = any(version.memory.hears_shown for version in self.versions.values())
+        return pasts_of(self.store, asks, self.config.last, shown=shown)
 
     @property
     def about(self) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from endcap.data.errors import InputError
 from endcap.engine.answering import Exploring, answer
 from endcap.engine.engine import Engine, Role
-from endcap.engine.past import Past, pasts_of
+from endcap.engine.past import Past
 from endcap.engine.requests import Answer, Ask, Slot
 from endcap.engine.rules import Policy, Rule, readable
 from endcap.engine.version import Version
@@ -27,7 +27,7 @@ def preview(engine: Engine, rules: Sequence[Rule], asks: Sequence[Ask]) -> list[
 
     No place is left to chance in either, so that all that differs comes of the rules.
     """
-    now, pasts = time.time(), pasts_of(engine.store, asks, engine.config.last, shown=engine.hears_shown)
+    now, pasts = time.time(), engine.pasts(asks)
     before = _answers(engine.live, [*published(engine).values()], asks, pasts, now)
     after = _answers(engine.live, rules, asks, pasts, now)
     return [*zip(before, after, strict=True)]
@@ -35,11 +35,7 @@ def preview(engine: Engine, rules: Sequence[Rule], asks: Sequence[Ask]) -> list[
 
 def beside(engine: Engine, ask: Ask) -> dict[Role, Answer | InputError]:
     """What each loaded model answers to one request under the published rules."""
-    now, pasts, rules = (
-        time.time(),
-        pasts_of(engine.store, [ask], engine.config.last, shown=engine.hears_shown),
-        [*published(engine).values()],
-    )
+    now, pasts, rules = time.time(), engine.pasts([ask]), [*published(engine).values()]
     return {role: _answers(version, rules, [ask], pasts, now)[0] for role, version in engine.versions.items()}
 
 
