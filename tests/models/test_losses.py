@@ -8,19 +8,21 @@ from endcap.models.losses import LossConfig, full_softmax, sampled_softmax
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("chunk", [1, 50, 10_000])
+@pytest.mark.parametrize("scale", [1.0, 300.0])
 def test_the_full_softmax_is_cross_entropy_in_chunks_of_any_size(
-    monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int
+    monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int, scale: float
 ) -> None:
+    """Also where the logits are so far apart that exponentials of the usual shift would vanish."""
     monkeypatch.setattr(losses, "CHUNK", chunk)
     torch.manual_seed(0)
-    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in ((9, 4), (21, 4), (21,))]
-    hidden, table, bias = inputs
+    inputs = [scale * torch.randn(shape, dtype=torch.float64) for shape in ((9, 4), (21, 4), (21,))]
+    hidden, table, bias = (each.requires_grad_() for each in inputs)
     targets = torch.randint(1, 21, (9,))
     expected = F.cross_entropy(hidden @ table[1:].T + bias[1:], targets - 1, label_smoothing=smoothing)
-    slopes = torch.autograd.grad(3 * expected, inputs)
+    slopes = torch.autograd.grad(3 * expected, (hidden, table, bias))
     found = full_softmax(hidden, table, bias, targets, smoothing)
     torch.testing.assert_close(found, expected)
-    for slope, other in zip(slopes, torch.autograd.grad(3 * found, inputs), strict=True):
+    for slope, other in zip(slopes, torch.autograd.grad(3 * found, (hidden, table, bias)), strict=True):
         torch.testing.assert_close(slope, other)
 
 
@@ -36,6 +38,28 @@ def test_the_sampled_softmax_estimates_the_full_one() -> None:
     positives = (hidden * table[targets]).sum(1)
     found = sampled_softmax(hidden, targets, positives, table[drawn], drawn, log_q)
     torch.testing.assert_close(found, full_softmax(hidden, table, bias, targets), rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("chunk", [1, 50, 10_000])
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_the_sampled_softmax_leaves_out_a_negative_that_is_the_answer(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, scale: float
+) -> None:
+    """Against the plain formula, its slopes included."""
+    monkeypatch.setattr(losses, "CHUNK", chunk)
+    torch.manual_seed(0)
+    shapes = ((9, 4), (9,), (30, 4), (30,))
+    inputs = [(scale * torch.randn(shape, dtype=torch.float64)).requires_grad_() for shape in shapes]
+    hidden, positives, negatives, log_q = inputs
+    targets, drawn = torch.randint(1, 12, (9,)), torch.randint(1, 12, (30,))
+    assert (drawn == targets.unsqueeze(1)).any(1).all()
+    logits = (hidden @ negatives.T - log_q).masked_fill(drawn == targets.unsqueeze(1), -torch.inf)
+    expected = F.cross_entropy(torch.cat([positives.unsqueeze(1), logits], 1), torch.zeros(9, dtype=torch.int64))
+    found = sampled_softmax(hidden, targets, positives, negatives, drawn, log_q)
+    torch.testing.assert_close(found, expected)
+    slopes = torch.autograd.grad(3 * expected, inputs)
+    for slope, other in zip(slopes, torch.autograd.grad(3 * found, inputs), strict=True):
+        torch.testing.assert_close(slope, other)
 
 
 def test_auto_samples_large_catalogues() -> None:

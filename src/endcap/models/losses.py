@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from endcap.data.ranges import Chance, Count, NotNegative
 
 CHUNK = 1_000_000
 """Logits at a time: 4 MB, which stay near the processor."""
+SPAN = 80.0
+"""Logits that differ by less have exponentials within single precision (e ** -87); wider ones need their maxima."""
 
 
 @dataclass(frozen=True)
@@ -31,45 +34,11 @@ def full_softmax(hidden: Tensor, table: Tensor, bias: Tensor, targets: Tensor, s
 
     hidden: (positions, dim), scaled; table: (n_items + 1, dim); bias: (n_items + 1,); targets: (positions,) from 1.
     """
-    loss: Tensor = _ChunkedSoftmax.apply(hidden, table[1:], bias[1:], targets - 1, smoothing)  # type: ignore[no-untyped-call]  # torch's own
+    positives = (hidden * F.embedding(targets, table)).sum(1) + bias[targets]
+    loss = _normaliser(hidden, table[1:], bias[1:]) - (1 - smoothing) * positives.mean()
+    if smoothing:
+        loss = loss - smoothing * (hidden.mean(0) @ table[1:].mean(0) + bias[1:].mean())
     return loss
-
-
-class _ChunkedSoftmax(torch.autograd.Function):
-    """Loss and gradients in one pass over chunks of positions: each chunk's logits become its gradient in place.
-
-    A chunk stays below the size from which the allocator would fetch, and clear, new pages every time.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, table: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        n, items = len(targets), len(table)
-        d_hidden, d_table, d_bias = torch.empty_like(hidden), torch.zeros_like(table), torch.zeros_like(bias)
-        total = hidden.new_zeros(())
-        rows = max(1, CHUNK // items)
-        for start in range(0, n, rows):
-            own, goal = hidden[start : start + rows], targets[start : start + rows].unsqueeze(1)
-            logits = torch.addmm(bias, own, table.T)  # (rows, items)
-            normaliser = logits.logsumexp(1, keepdim=True)
-            total += (normaliser - (1 - smoothing) * logits.gather(1, goal)).sum()
-            if smoothing:
-                total -= smoothing * logits.mean(1).sum()
-            # d loss / d logits = softmax - (1 - smoothing) at the target - smoothing / items everywhere
-            slope = logits.sub_(normaliser).exp_()
-            slope.scatter_add_(1, goal, torch.full_like(goal, smoothing - 1, dtype=slope.dtype))
-            if smoothing:
-                slope -= smoothing / items
-            torch.mm(slope, table, out=d_hidden[start : start + rows])
-            d_table.addmm_(slope.T, own)
-            d_bias += slope.sum(0)
-        ctx.save_for_backward(d_hidden.div_(n), d_table.div_(n), d_bias.div_(n))
-        return total / n
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        d_hidden, d_table, d_bias = ctx.saved_tensors
-        (slope,) = slopes
-        return d_hidden * slope, d_table * slope, d_bias * slope, None, None
 
 
 def sampled_softmax(
@@ -84,6 +53,85 @@ def sampled_softmax(
     positives: (positions,) logits of the targets; negatives: (n, dim) vectors and `drawn` (n,) their items;
     hidden: (positions, dim) scaled; log_q: (n,) log of the expected count of each drawn item, less its bias.
     """
-    logits = torch.addmm(-log_q, hidden, negatives.T)  # (positions, n)
-    logits = logits.masked_fill(drawn == targets.unsqueeze(1), -torch.inf)
-    return (torch.logaddexp(positives, logits.logsumexp(1)) - positives).mean()
+    return _normaliser(hidden, negatives, -log_q, positives, targets, drawn) - positives.mean()
+
+
+def _normaliser(
+    hidden: Tensor,
+    table: Tensor,
+    bias: Tensor,
+    beside: Tensor | None = None,
+    targets: Tensor | None = None,
+    items: Tensor | None = None,
+) -> Tensor:
+    """The mean over positions of log sum exp of hidden @ table.T + bias.
+
+    beside: (positions,) one more logit each; targets: (positions,) and items: (n,) what the rows of `table` are: those
+    of a position's own target are left out.
+    """
+    mean: Tensor = _Normaliser.apply(hidden, table, bias, beside, targets, items)  # type: ignore[no-untyped-call]  # torch's own
+    return mean
+
+
+class _Normaliser(torch.autograd.Function):
+    """Value and gradients in one pass over chunks of positions: three products, and one exponential per logit.
+
+    The largest possible logit (Cauchy and Schwarz) is taken off the bias beforehand, so that no chunk needs its maxima.
+    Exponentials are never divided by their sums: the states are, which are a hundred times fewer.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        table: Tensor,
+        bias: Tensor,
+        beside: Tensor | None,
+        targets: Tensor | None,
+        items: Tensor | None,
+    ) -> Tensor:
+        n, width = len(hidden), len(table)
+        d_hidden, d_table, d_bias = torch.empty_like(hidden), torch.zeros_like(table), torch.zeros_like(bias)
+        d_beside = None if beside is None else torch.empty_like(beside)
+        reach = hidden.norm(dim=1).amax() * table.norm(dim=1).amax()
+        highest, lowest = reach + bias.amax(), bias.amin() - reach
+        if beside is not None:
+            highest, lowest = torch.maximum(highest, beside.amax()), torch.minimum(lowest, beside.amin())
+        safe = bool(highest - lowest < SPAN)
+        shifted = bias - highest if safe else bias
+        drawn = None if targets is None or items is None else torch.isin(targets, items)
+        total = hidden.new_zeros(())
+        rows = max(1, CHUNK // width)
+        logits = hidden.new_empty(min(rows, n), width)
+        for start in range(0, n, rows):
+            part = slice(start, start + rows)
+            own = hidden[part]
+            powers = torch.addmm(shifted, own, table.T, out=logits[: len(own)])  # (rows, width)
+            largest = highest
+            if not safe:
+                largest = powers.amax(1) if beside is None else torch.maximum(powers.amax(1), beside[part])
+                powers.sub_(largest.unsqueeze(1))
+            powers.exp_()
+            if drawn is not None:
+                assert targets is not None
+                some = drawn[part].nonzero().squeeze(1)
+                powers[some] = powers[some].masked_fill(items == targets[part][some].unsqueeze(1), 0.0)
+            sums = powers.sum(1)
+            if beside is not None and d_beside is not None:
+                alone = (beside[part] - largest).exp()
+                sums += alone
+                d_beside[part] = alone / sums
+            total += (sums.log() + largest).sum()
+            torch.mm(powers, table, out=d_hidden[part])
+            d_hidden[part] /= sums.unsqueeze(1)
+            d_table.addmm_(powers.T, own / sums.unsqueeze(1))
+            d_bias.addmv_(powers.T, 1 / sums)
+        ctx.save_for_backward(d_hidden, d_table, d_bias, *([] if d_beside is None else [d_beside]))
+        return total / n
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        found = ctx.saved_tensors
+        (slope,) = slopes
+        scaled = [each * (slope / len(found[0])) for each in found]
+        return (*scaled, *[None] * (6 - len(scaled)))
