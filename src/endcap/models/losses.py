@@ -114,6 +114,7 @@ class _Normaliser(torch.autograd.Function):
             powers.exp_()
             if drawn is not None:
                 assert targets is not None
+                assert items is not None
                 some = drawn[part].nonzero().squeeze(1)
                 powers[some] = powers[some].masked_fill(items == targets[part][some].unsqueeze(1), 0.0)
             sums = powers.sum(1)
