@@ -31,8 +31,9 @@ from endcap.data.split import Queries, split
 from endcap.describe import Described, candidates, describe, photos_of
 from endcap.evaluation import Evaluation, evaluate
 from endcap.experiment import policy
+from endcap.fitting import fit
 from endcap.models import Recommender
-from endcap.training import Task, fit
+from endcap.training import Task
 
 DATA = Path(os.environ.get("ENDCAP_DATA", "../shared/data"))
 DRAWS = 2000

@@ -15,7 +15,8 @@ from endcap.data.clean import CleanConfig
 from endcap.data.dataset import DataConfig, prepare
 from endcap.data.mark import SplitConfig
 from endcap.data.split import split
-from endcap.training import Task, TrainConfig, fit
+from endcap.fitting import fit
+from endcap.training import Task, TrainConfig
 
 HERE = Path(__file__).resolve().parent
 BEAUTY = Path(os.environ.get("ENDCAP_DATA", HERE.parents[1] / "shared" / "data")) / "amazon_s3rec" / "Beauty.txt.gz"

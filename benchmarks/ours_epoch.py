@@ -16,7 +16,8 @@ from endcap.data.dataset import DataConfig, prepare
 from endcap.data.mark import SplitConfig
 from endcap.data.split import split
 from endcap.evaluation import evaluate
-from endcap.training import Epoch, Task, TrainConfig, fit
+from endcap.fitting import fit
+from endcap.training import Epoch, Task, TrainConfig
 from peers.measurement import Measurement, Options, options, peak_rss_mb
 
 BATCH_TOKENS = {"transformer": 1_024, "transformer-sampled": 1_024, "gru": 1_024}

@@ -10,9 +10,10 @@ from endcap.artifact import Artifact
 from endcap.config import check, model_names
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
+from endcap.fitting import fit
 from endcap.models import Traits
 from endcap.ranking import recommend
-from endcap.training import Task, TrainConfig, fit
+from endcap.training import Task, TrainConfig
 from tests.worlds import circle
 
 

@@ -22,9 +22,10 @@ from endcap.data.batch import ask
 from endcap.data.catalog import Catalog
 from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
 from endcap.data.sources import CATALOGUES, FORMATS
+from endcap.fitting import fit
 from endcap.models import Traits
 from endcap.results import Result
-from endcap.training import Task, TrainConfig, fit
+from endcap.training import Task, TrainConfig
 from tests.worlds import circle
 
 ROOT = Path(__file__).parents[1]

@@ -20,8 +20,9 @@ from endcap.data.split import split
 from endcap.evaluation import evaluate
 from endcap.examples import top_items
 from endcap.experiment import run
+from endcap.fitting import fit
 from endcap.models.popular import PopularConfig
-from endcap.training import Task, TrainConfig, fit
+from endcap.training import Task, TrainConfig
 
 DAY = 86_400
 N_ITEMS = 15

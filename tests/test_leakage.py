@@ -11,8 +11,9 @@ from endcap.data.clean import CleanConfig
 from endcap.data.dataset import DataConfig, Dataset, prepare
 from endcap.data.mark import SplitConfig
 from endcap.data.split import split
+from endcap.fitting import fit
 from endcap.models import Traits
-from endcap.training import Task, fit
+from endcap.training import Task
 
 
 def write_log(path: Path, *, future: int) -> None:

@@ -21,10 +21,11 @@ from endcap.data.catalog import Catalog
 from endcap.describe import Described
 from endcap.features.confusion import Confusion
 from endcap.features.products import Encoders, Modality
+from endcap.fitting import fit
 from endcap.look import divide
 from endcap.look_photos import Told
 from endcap.models import Traits
-from endcap.training import Task, TrainConfig, fit
+from endcap.training import Task, TrainConfig
 from tests.worlds import circle
 
 COLOURS = {"Red": (200, 30, 30), "Green": (30, 160, 30), "Blue": (30, 30, 200)}

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from endcap.config import model
+from endcap.fitting import fit
 from endcap.models import Network
-from endcap.training import Epoch, Task, TrainConfig, fit
+from endcap.training import Epoch, Task, TrainConfig
 from tests.worlds import circle
 
 QUICK = TrainConfig(epochs=6, patience=0, batch_tokens=64, learning_rate=5e-3, warmup=5)
@@ -48,7 +49,8 @@ import sys
 from pathlib import Path
 import torch
 from endcap.config import model
-from endcap.training import Task, TrainConfig, fit
+from endcap.fitting import fit
+from endcap.training import Task, TrainConfig
 from tests.worlds import circle
 torch.set_num_threads(int(sys.argv[3]))
 parts = circle(n_users=120)

@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+import torch
 import typer
 from rich.markup import escape
 
@@ -44,12 +45,12 @@ from endcap.describe import candidates, describe
 from endcap.evaluation import measure
 from endcap.examples import examples, history_of, top_items
 from endcap.experiment import run
+from endcap.fitting import most_epochs
 from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
 from endcap.report import render
 from endcap.results import plain
 from endcap.serve import commands
 from endcap.store.errors import Unavailable
-from endcap.training import most_epochs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -315,7 +316,10 @@ def train(
     checkpoint.mkdir(parents=True, exist_ok=True)
     artifacts.write(mark, key)
     with screen.epochs(most_epochs(settings.model, settings.train)) as on_epoch:
-        outcome = run(settings, dataset, described, checkpoint=checkpoint, on_epoch=on_epoch)
+        outcome = run(
+            settings, dataset, described,
+            checkpoint=checkpoint, on_epoch=on_epoch, processes=torch.get_num_threads(),
+        )  # fmt: skip
     artifacts.save(outcome.artifact, out)
     shutil.rmtree(checkpoint, ignore_errors=True)
     result = outcome.results[0]

@@ -28,10 +28,10 @@ from endcap.data.errors import InputError
 from endcap.data.split import split
 from endcap.describe import Described
 from endcap.experiment import Job, policy
+from endcap.fitting import most_epochs
 from endcap.models import counting
 from endcap.results import Result, load, save
 from endcap.summary import Summary, summarise
-from endcap.training import most_epochs
 
 Values = dict[tuple[str, int], dict[str, np.ndarray]]
 """(model, seed) -> metric -> (queries,) values on the same test questions."""

@@ -36,11 +36,12 @@ from endcap.describe import Described, candidates
 from endcap.evaluation import Evaluation, evaluate, measure, slices
 from endcap.features.base import Content
 from endcap.features.products import Products
+from endcap.fitting import fit, keep_chosen
 from endcap.models import ClosedForm, Traits
 from endcap.models.hybrid import Hybrid, HybridConfig
 from endcap.models.warm import Start
 from endcap.results import Result, save
-from endcap.training import Epoch, Fitted, Task, fit, keep_chosen
+from endcap.training import Epoch, Fitted, Task
 
 REPEATS_FROM = 0.05
 """`repeats = "auto"` shows seen items where at least this share of events repeats an item."""
@@ -89,11 +90,13 @@ def run(
     start: Start | None = None,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    processes: int = 1,
 ) -> Outcome:
     """Fits on the training part, chooses on validation, looks at the test part once.
 
     With `described` the networks are told what is known of products, and all of the catalogue are candidates.
     With `start` a network goes on from there instead of from nothing.
+    processes: for the parts of a hybrid, see `fitting.fit`.
     """
     data, catalog_ids = config.data, candidates(config, dataset)
     parts = split(dataset.table, data.goal, data.min_rating, catalog_ids=catalog_ids)
@@ -110,7 +113,7 @@ def run(
     products, content = told(described, catalog)
     fitted = fit(
         config.model, parts.train, parts.valid, config.train, task,
-        content=content, start=start, checkpoint=checkpoint, on_epoch=on_epoch,
+        content=content, start=start, checkpoint=checkpoint, on_epoch=on_epoch, processes=processes,
     )  # fmt: skip
     chosen = replace(config, model=fitted.config)
     evaluations, results = {}, []
@@ -122,7 +125,7 @@ def run(
         catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
         epochs = replace(config.train, epochs=max(1, fitted.best_epoch), patience=0)
         products, content = told(described, catalog)
-        again = fit(fitted.config, parts.train, None, epochs, task, content=content, start=start)
+        again = fit(fitted.config, parts.train, None, epochs, task, content=content, start=start, processes=processes)
         keep_chosen(fitted.model, again.model)
         fitted = replace(again, best_epoch=fitted.best_epoch)
         result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, products, "refit", task)
@@ -212,7 +215,7 @@ def _result(
             train_seconds=fitted.seconds,
             evaluate_seconds=evaluate_seconds,
             epochs=fitted.best_epoch,
-            peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            peak_rss_mb=_peak_mb(),
             parameters=sum(tensor.numel() for tensor in fitted.model.state_dict().values()),
             other={"masked": task.repeat, "metrics": other},
             history=[asdict(epoch) for epoch in fitted.epochs],
@@ -223,6 +226,12 @@ def _result(
         ),
         evaluation,
     )
+
+
+def _peak_mb() -> float:
+    """At most, where parts were fitted side by side: as if all of those processes had been largest at once."""
+    own, largest = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return (own + torch.get_num_threads() * largest) / 1024
 
 
 def _chosen(fitted: Fitted) -> dict[str, Any]:
@@ -250,6 +259,7 @@ def main() -> None:
         refit=job.refit,
         checkpoint=Path(job.checkpoint) if job.checkpoint else None,
         on_epoch=lambda epoch: print(json.dumps(asdict(epoch)), flush=True),
+        processes=job.threads,
     )
     out = Path(job.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -22,12 +22,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from endcap import config as configuration
 from endcap.config import Config
 from endcap.data.errors import InputError
+from endcap.fitting import of_part
 from endcap.models import ModelConfig, counting
 from endcap.models.hybrid import HybridConfig
 from endcap.models.own import Own
 from endcap.models.popular import Popular
 from endcap.models.transitions import Transitions
-from endcap.training import of_part
 
 Space = dict[str, list[Any]]
 """A key -> the two ends of a range, or choices; the config's own value is inside."""

@@ -20,7 +20,7 @@ from endcap.ranking import CHUNK, scores
 BEST = 100
 """Items that each part brings to a question: what none of them puts so high is no candidate for a list."""
 WORTH = 0.005
-"""The share of the metric that a part must bring, since it costs time to train and to answer with."""
+"""The share of the metric that all that is left out may cost, since a part takes time to train and to answer with."""
 FEWEST = 20
 """Questions below which no part is left out."""
 
@@ -100,11 +100,13 @@ def select(pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Q
         return cross_fitted(pooled.of(own), counted[own], queries, metric, epsilons[own])
 
     kept, values = every, value(every)
+    best_so_far = values.mean()
     while len(kept) > 1:
         fewer = [tuple(part for part in kept if part != out) for out in kept]
         tried = [value(parts) for parts in fewer]
         best = int(np.argmax([each.mean() for each in tried]))
-        if tried[best].mean() < (1 - WORTH) * values.mean():
+        best_so_far = max(best_so_far, tried[best].mean())
+        if tried[best].mean() < (1 - WORTH) * best_so_far:  # or many small losses were a large one
             break
         kept, values = fewer[best], tried[best]
     raw = Blend(torch.ones(1), torch.zeros(1), torch.ones(1))

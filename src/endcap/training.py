@@ -1,11 +1,11 @@
-"""The one loop: fits any model to a training log and chooses on validation."""
+"""The one loop: fits a model of one part to a training log and chooses on validation."""
 
 import json
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -23,13 +23,10 @@ from endcap.data.ranges import Chance, Count, CountOrNone, NotNegative, Portion,
 from endcap.data.split import Queries
 from endcap.evaluation import evaluate
 from endcap.features.base import Content
-from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits, build, counting
-from endcap.models.hybrid import Hybrid, HybridConfig
-from endcap.models.own import OwnConfig
+from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits, build
 from endcap.models.sequence import SequenceNetwork
 from endcap.models.warm import Start, warm_start
 from endcap.ranking import CHUNK, scores
-from endcap.selection import pool, select
 
 Metric = Literal["ndcg@10", "hr@10", "recall@10", "mrr@20", "ndcg@20", "hr@20"]
 
@@ -90,7 +87,7 @@ class Task:
     repeat: bool = False
 
 
-def fit(
+def fit_part(
     config: ModelConfig,
     train: Interactions,
     valid: Queries | None,
@@ -102,19 +99,10 @@ def fit(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Fitted:
-    """Builds a model and fits it to `train`, and to what is known of the items, where that is given.
-
-    With `valid`, validation chooses: the open parameters of a counting model, the epoch of a network.
-    Without, the config is taken as it is and all its epochs are trained: the `refit` protocol.
-    A network goes on from `start`, where one is given; counting models are counted anew.
-    With `checkpoint` (a folder), every epoch is saved there, and a run that was killed goes on from the
-    last one to the same result.
-    """
-    if isinstance(config, HybridConfig):
-        return _fit_hybrid(config, train, valid, training, task, content, checkpoint, on_epoch)
+    """Builds a model of one part and fits it; see `fitting.fit`, which fits any model."""
     started = time.perf_counter()
     traits = Traits.of(train, content)
-    sample = None if valid is None else _sample(valid, training)
+    sample = None if valid is None else sampled(valid, training)
     torch.manual_seed(training.seed)
     model = build(config, traits)
     if isinstance(model, ClosedForm):
@@ -130,72 +118,6 @@ def fit(
         warm_start(model, start.model, start.vocabulary, train.vocabulary)
     epochs, best = _train(model, train, sample, training, task, checkpoint, on_epoch)
     return Fitted(model.eval(), config, epochs, best, time.perf_counter() - started)
-
-
-def _fit_hybrid(
-    config: HybridConfig,
-    train: Interactions,
-    valid: Queries | None,
-    training: TrainConfig,
-    task: Task,
-    content: Content | None,
-    checkpoint: Path | None,
-    on_epoch: Callable[[Epoch], None],
-) -> Fitted:
-    """Fits each part as it would be alone; validation then says which are kept and how much each counts.
-
-    Without `valid` the parts are as `config` says, and the weights are yet to be taken (see keep_chosen). Its networks
-    begin from nothing.
-    """
-    started = time.perf_counter()
-    places = list(range(len(config.parts)))
-    if valid is not None and not task.repeat:  # what nobody may be shown is no use to count
-        places = [place for place in places if not isinstance(config.parts[place], OwnConfig)] or places
-    fitted: dict[int, Fitted] = {}
-    heard: list[Epoch] = []
-
-    def hear(epoch: Epoch) -> None:
-        heard.append(replace(epoch, epoch=len(heard) + 1))
-        on_epoch(heard[-1])
-
-    for place in places:
-        part = config.parts[place]
-        own = of_part(config, place, training)
-        folder = None if checkpoint is None else checkpoint / f"{place}-{part.name}"
-        fitted[place] = fit(part, train, valid, own, task, content=content, checkpoint=folder, on_epoch=hear)
-    model = Hybrid([each.model for each in fitted.values()])
-    if valid is not None:
-        sample = _sample(valid, training)
-        pooled = pool(model.members, sample, repeat=task.repeat)
-        names = [config.parts[place].name for place in places]
-        selection = select(pooled, model.counted, names, sample, training.metric)
-        places = [places[kept] for kept in selection.kept]
-        model = Hybrid([fitted[place].model for place in places])
-        model.take(selection.blend)
-        model.note = selection.note
-    model.observe(train)
-    parts = [fitted[place] for place in places]
-    chosen = tuple(part.config for part in parts if not isinstance(part.config, HybridConfig))
-    epochs = tuple(part.best_epoch for part in parts)
-    return Fitted(
-        model.eval(), replace(config, parts=chosen, epochs=epochs), heard, sum(epochs), time.perf_counter() - started
-    )
-
-
-def of_part(config: HybridConfig, place: int, training: TrainConfig) -> TrainConfig:
-    """How a part of a hybrid is trained: as long as the hybrid says, from a seed of its own."""
-    epochs = (config.epochs[place] if config.epochs else 0) or training.epochs
-    return replace(training, epochs=epochs, seed=training.seed + SEEDS * place)
-
-
-def most_epochs(config: ModelConfig, training: TrainConfig) -> int:
-    """How many epochs a fit may take: of all networks of a hybrid together; 1 for what is counted."""
-    parts = config.parts if isinstance(config, HybridConfig) else (config,)
-    return max(1, training.epochs * sum(not counting(part) for part in parts))
-
-
-SEEDS = 1_000
-"""What lies between the seeds of two parts, so that no two networks begin alike."""
 
 
 def choose(config: ModelConfig, train: Interactions, valid: Queries, training: TrainConfig, task: Task) -> ModelConfig:
@@ -241,7 +163,7 @@ def _sample_users(train: Interactions, training: TrainConfig) -> Interactions:
     return Interactions(some.items, some.kinds, some.times, some.values, some.offsets, ids, train.vocabulary)
 
 
-def _sample(valid: Queries, training: TrainConfig) -> Queries:
+def sampled(valid: Queries, training: TrainConfig) -> Queries:
     """A random sample: users are not in random order in real logs, so never the first ones."""
     if not 0 < training.valid_queries < len(valid):
         return valid
@@ -349,16 +271,6 @@ def welcome(model: Network, valid: Queries, task: Task) -> None:
         middle = (low + high) / 2
         low, high = (low, middle) if float((torch.cat(odds) + middle).sigmoid().mean()) > share else (middle, high)
     table.newness.fill_(low)
-
-
-def keep_chosen(chosen: Recommender, refitted: Recommender) -> None:
-    """What validation said of new items, and of the parts of a hybrid, also holds for the model trained on it."""
-    if isinstance(chosen, SequenceNetwork) and isinstance(refitted, SequenceNetwork):
-        refitted.items.newness.copy_(chosen.items.newness)
-    if isinstance(chosen, Hybrid) and isinstance(refitted, Hybrid):
-        refitted.keep(chosen)
-        for before, after in zip(chosen.members, refitted.members, strict=True):
-            keep_chosen(before, after)
 
 
 def _optimizer(model: Network, training: TrainConfig) -> torch.optim.Optimizer:

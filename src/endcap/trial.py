@@ -20,10 +20,11 @@ from endcap.describe import Described, candidates
 from endcap.engine.version import Version
 from endcap.evaluation import evaluate
 from endcap.experiment import Outcome, told
+from endcap.fitting import fit, keep_chosen
 from endcap.live_log import LiveLog, asked_of, cuts
 from endcap.models import Network, Traits
 from endcap.models.warm import Start
-from endcap.training import Task, fit, keep_chosen
+from endcap.training import Task
 
 METRICS = ("ndcg@10", "hr@10")
 """The first one decides."""

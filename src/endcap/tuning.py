@@ -29,8 +29,8 @@ from endcap.config import Config
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
 from endcap.describe import Described
+from endcap.fitting import most_epochs
 from endcap.search_space import Space, Target, applied, distributions, own_values, put_back
-from endcap.training import most_epochs
 from endcap.tuning_crew import Crew, Worker
 
 STARTUP = 5

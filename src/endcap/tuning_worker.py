@@ -36,7 +36,8 @@ from endcap.describe import Described, candidates
 from endcap.evaluation import evaluate
 from endcap.experiment import policy, told
 from endcap.features.base import Content
-from endcap.training import Epoch, Task, fit
+from endcap.fitting import fit
+from endcap.training import Epoch, Task
 
 
 class Diverged(ArithmeticError):  # noqa: N818

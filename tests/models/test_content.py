@@ -12,12 +12,13 @@ from endcap.data.errors import InputError
 from endcap.data.split import Queries, Split, split
 from endcap.evaluation import evaluate
 from endcap.features.base import Content, Packed
+from endcap.fitting import fit, keep_chosen
 from endcap.models import Network, Traits, build
 from endcap.models.content import ItemContent
 from endcap.models.items import ItemTable
 from endcap.models.sequence import SequenceNetwork
 from endcap.models.taste import Taste
-from endcap.training import Fitted, Task, TrainConfig, fit, keep_chosen
+from endcap.training import Fitted, Task, TrainConfig
 from tests.worlds import circle_table
 
 NETWORKS = ("rnn", "lstm", "gru", "transformer")

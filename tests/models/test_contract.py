@@ -8,9 +8,10 @@ from endcap.config import model, model_names
 from endcap.data.batch import ask
 from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.evaluation import evaluate
+from endcap.fitting import fit
 from endcap.models import Network, Recommender, Traits, build
 from endcap.ranking import recommend
-from endcap.training import Fitted, Task, TrainConfig, fit
+from endcap.training import Fitted, Task, TrainConfig
 from tests.worlds import circle
 
 QUICK = TrainConfig(epochs=25, patience=0, batch_tokens=64, learning_rate=3e-3, warmup=5)

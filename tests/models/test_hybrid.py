@@ -9,19 +9,21 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from endcap import config as configuration
+from endcap import fitting
 from endcap.config import model
 from endcap.data.batch import ask
 from endcap.data.errors import InputError
 from endcap.data.interactions import Histories
 from endcap.data.split import Queries
 from endcap.evaluation import evaluate
+from endcap.fitting import fit, keep_chosen
 from endcap.models import Traits, build
 from endcap.models.blending import Blend, Pool, blend, levels, log_scores, mixed
 from endcap.models.hybrid import Hybrid, HybridConfig, latest
 from endcap.models.transitions import TransitionsConfig
 from endcap.ranking import recommend
-from endcap.selection import judged, pool, select
-from endcap.training import Fitted, Task, TrainConfig, fit, keep_chosen
+from endcap.selection import WORTH, cross_fitted, judged, pool, select
+from endcap.training import Epoch, Fitted, Task, TrainConfig
 from tests.models.test_content import content, world
 from tests.worlds import circle
 
@@ -159,6 +161,56 @@ def test_without_a_network_that_is_worth_it_counts_are_enough() -> None:
     found = select(pooled, torch.tensor([True, False]), ["wise", "noise"], queries, "ndcg@10")
     assert found.kept == (0,)
     assert found.note.endswith("counts alone are enough")
+
+
+def test_many_small_losses_are_a_large_one() -> None:
+    """Four parts know one answer in two hundred each: none is worth much, all of them are."""
+    n, candidates, parts = 800, 5, 5
+    random = torch.Generator().manual_seed(0)
+    answers = torch.randint(candidates, (n,), generator=random)
+    scores = 0.01 * torch.randn(n, candidates, parts, generator=random)
+    questioned = torch.arange(n)
+    scores[questioned, answers, 0] += 4.0 * (questioned % 2)
+    for part in range(1, parts):
+        scores[questioned, answers, part] += 30.0 * (questioned % 400 == 2 * part)
+    everyone = circle(n_users=n).valid
+    queries = replace(everyone.take(np.arange(n)), targets=answers.numpy() + 1, target_offsets=np.arange(n + 1))
+    pooled = Pool(scores, questioned, answers)
+    counted = torch.zeros(parts, dtype=torch.bool)
+    found = select(pooled, counted, [f"part {part}" for part in range(parts)], queries, "ndcg@10")
+
+    def value(some: list[int]) -> float:
+        return float(cross_fitted(pooled.of(some), counted[some], queries, "ndcg@10", torch.ones(len(some))).mean())
+
+    assert len(found.kept) < parts
+    assert value(list(found.kept)) >= (1 - WORTH) * value(list(range(parts)))
+
+
+def test_parts_are_fitted_side_by_side_to_what_they_are_in_turn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fitting, "PAYS", 0)
+    parts, config = circle(), hybrid(*PARTS, PARTS[1])
+    heard: list[Epoch] = []
+    together = fit(
+        config, parts.train, parts.valid, QUICK, Task(),
+        checkpoint=tmp_path, on_epoch=heard.append, processes=2,
+    )  # fmt: skip
+    one_by_one = fit(config, parts.train, parts.valid, QUICK, Task())
+    assert [epoch.epoch for epoch in heard] == list(range(1, 2 * QUICK.epochs + 1))
+    assert together.config == one_by_one.config
+    for one, other in zip(together.model.state_dict().values(), one_by_one.model.state_dict().values(), strict=True):
+        assert_close(one, other, rtol=1e-3, atol=1e-3)  # threads add up in another order
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["1-gru", "2-gru"]
+
+
+def test_what_goes_wrong_in_a_process_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(fitting, "PAYS", 0)
+    (tmp_path / "1-gru").mkdir()
+    (tmp_path / "1-gru" / "checkpoint.safetensors").write_bytes(b"no checkpoint")
+    parts = circle()
+    with pytest.raises(InputError, match=r"1-gru.*damaged"):
+        fit(hybrid(), parts.train, parts.valid, QUICK, Task(), checkpoint=tmp_path, processes=2)
 
 
 def test_the_refit_keeps_parts_epochs_and_weights() -> None:

@@ -12,9 +12,10 @@ from endcap.data.split import Split, split
 from endcap.data.vocabulary import Vocabulary
 from endcap.evaluation import evaluate
 from endcap.features.base import Content, Packed
+from endcap.fitting import fit
 from endcap.models import Network, Traits, build
 from endcap.models.warm import Start, warm_start
-from endcap.training import Task, TrainConfig, fit
+from endcap.training import Task, TrainConfig
 from tests.worlds import circle_table
 
 N = 16

@@ -1,7 +1,7 @@
 """Counts, linear scores and networks as one model: their log-scores added, with weights from validation.
 
 Counting models and networks make different mistakes; what each says is a logarithmic opinion pool (Genest and Zidek
-1986), with one weight per part (see blending.py). `training.fit` fits each part as it would alone.
+1986), with one weight per part (see blending.py). `fitting.fit` fits each part as it would alone.
 """
 
 from collections.abc import Sequence
