@@ -14,6 +14,7 @@ from endcap.fitting import fit
 from endcap.models import Traits
 from endcap.ranking import recommend
 from endcap.training import Task, TrainConfig
+from tests.models.test_content import content, world
 from tests.worlds import circle
 
 
@@ -40,6 +41,24 @@ def test_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     lists = [recommend(each.model, test.histories, 5, goals=test.goals, asked=test.asked) for each in (before, after)]
     np.testing.assert_array_equal(lists[0].items, lists[1].items)
     np.testing.assert_array_equal(lists[0].scores, lists[1].scores)
+
+
+def test_networks_that_share_what_is_known_of_items_are_saved_each_whole(tmp_path: Path) -> None:
+    """A hybrid of two networks that are told of products; the format refuses tensors in one memory."""
+    parts = world()
+    known = content(parts)
+    gru = {"name": "gru", "dim": 8, "hidden": 8}
+    config = check({"data": {"events": "x.csv"}, "model": {"name": "hybrid", "parts": [gru, gru]}}, "test")
+    model = fit(config.model, parts.train, None, TrainConfig(epochs=1), Task(), content=known).model
+    shared = [part.items.content.vectors.data_ptr() for part in model.parts]
+    assert shared[0] == shared[1]
+    vocabulary = parts.train.vocabulary
+    catalog = Catalog.from_table(None, vocabulary.ids)
+    traits = Traits.of(parts.train, known)
+    artifacts.save(Artifact(config, traits, vocabulary, catalog, model, {"x.csv": "0"}, {}), tmp_path / "a")
+    after = artifacts.load(tmp_path / "a").model
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(after.state_dict()[name], tensor)
 
 
 def test_holds_no_pickle(tmp_path: Path) -> None:

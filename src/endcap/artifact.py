@@ -13,7 +13,7 @@ It holds no user data: histories come from the event log. Never pickle: it may c
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +21,9 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
 
 from endcap import config as configuration
 from endcap.config import Config
@@ -69,10 +71,20 @@ def save(artifact: Artifact, folder: Path) -> None:
         }
         (new / "artifact.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
         artifact.catalog.save(new / "items.parquet")
-        state = {name: tensor.contiguous() for name, tensor in artifact.model.state_dict().items()}
-        safetensors.torch.save_file(state, new / "weights.safetensors")
+        safetensors.torch.save_file(_apart(artifact.model.state_dict()), new / "weights.safetensors")
         if artifact.described is not None:
             artifact.described.save(new / "features")
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, none in another's memory, which the format refuses; networks share what is told of items."""
+    result: dict[str, Tensor] = {}
+    places = set()
+    for name, tensor in state.items():
+        place = tensor.untyped_storage().data_ptr()
+        result[name] = tensor.clone(memory_format=torch.contiguous_format) if place in places else tensor.contiguous()
+        places.add(place)
+    return result
 
 
 def load(folder: Path) -> Artifact:
