@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from pyarrow.csv import read_csv
 
 from endcap import config as configuration
 from endcap.bootstrap import interval, resampled
@@ -69,7 +70,8 @@ def main() -> None:
             found[model, name] = dict(zip(getattr(parts, options.part).user_ids, np.mean(runs, axis=0), strict=True))
             print(f"{model}, {name}: {len(parts.train.items):,} training events", file=sys.stderr)
     seen = known(dataset.table, options.part)
-    json.dump({"part": options.part, "seeds": options.seeds, "rows": rows(found, seen)}, sys.stdout, indent=1)
+    about = {"part": options.part, "seeds": options.seeds, "changed": options.set, "views": views()}
+    json.dump({**about, "rows": rows(found, seen)}, sys.stdout, indent=1)
     print()
 
 
@@ -89,6 +91,14 @@ def known(table: pa.Table, part: str) -> set[str]:
     items = pc.unique(table.filter(pc.equal(table["part"], "train"))["item_id"])
     asked = table.filter(pc.equal(table["part"], part))
     return set(asked.filter(pc.is_in(asked["item_id"], items))["user_id"].to_pylist())
+
+
+def views() -> dict[str, int]:
+    """Of the source's own training files: purchases, those whose user viewed the product, and did so later."""
+    bought, viewed = (read_csv(DATA / f"train_mat_{kind}.csv.gz") for kind in ("buy", "view"))
+    both = bought.join(viewed, ["user", "item"], join_type="inner", right_suffix=" of the view")
+    later = pc.sum(pc.greater(both["value of the view"], both["value"])).as_py()
+    return {"purchases": len(bought), "viewed": len(both), "viewed later": later}
 
 
 def rows(found: dict[tuple[str, str], dict[str, Floats]], seen: set[str]) -> list[dict]:

@@ -24,7 +24,7 @@ from endcap.models.own import OwnConfig
 from endcap.models.sequence import SequenceNetwork
 from endcap.models.warm import Start
 from endcap.selection import pool, select
-from endcap.training import Epoch, Fitted, Task, TrainConfig, fit_part, sampled
+from endcap.training import Epoch, Fitted, Given, Task, TrainConfig, fit_part, sampled
 
 SEEDS = 1_000
 """What lies between the seeds of two parts, so that no two networks begin alike."""
@@ -57,11 +57,9 @@ def fit(
     processes: the parts of a hybrid may be fitted at a time, each in a process of its own with one thread. They are
     started by `spawn`, so that a program that asks for several guards its start by `if __name__ == "__main__"`.
     """
+    given = Given(train, valid, task, content)
     if not isinstance(config, HybridConfig):
-        return fit_part(
-            config, train, valid, training, task,
-            content=content, start=start, checkpoint=checkpoint, on_epoch=on_epoch,
-        )  # fmt: skip
+        return fit_part(config, given, training, start=start, checkpoint=checkpoint, on_epoch=on_epoch)
     started = time.perf_counter()
     places = list(range(len(config.parts)))
     if valid is not None and not task.repeat:  # what nobody may be shown is no use to count
@@ -81,7 +79,6 @@ def fit(
         for place in places
     }
     events = sum(job.training.epochs * len(train.items) for job in jobs.values() if not counting(job.config))
-    given = _Given(train, valid, task, content)
     at_a_time = min(processes, len(jobs)) if events >= PAYS else 1
     fitted = _side_by_side(jobs, given, at_a_time, hear) if at_a_time > 1 else _in_turn(jobs, given, hear)
     model = Hybrid([each.model for each in fitted.values()])
@@ -135,29 +132,16 @@ class _Job:
     training: TrainConfig
     checkpoint: Path | None
 
-
-@dataclass(frozen=True)
-class _Given:
-    """What all parts are fitted to."""
-
-    train: Interactions
-    valid: Queries | None
-    task: Task
-    content: Content | None
-
-    def fit(self, job: _Job, hear: Callable[[Epoch], None]) -> Fitted:
-        return fit_part(
-            job.config, self.train, self.valid, job.training, self.task,
-            content=self.content, checkpoint=job.checkpoint, on_epoch=hear,
-        )  # fmt: skip
+    def fit(self, given: Given, hear: Callable[[Epoch], None]) -> Fitted:
+        return fit_part(self.config, given, self.training, checkpoint=self.checkpoint, on_epoch=hear)
 
 
-def _in_turn(jobs: dict[int, _Job], given: _Given, hear: Callable[[Epoch], None]) -> dict[int, Fitted]:
-    return {place: given.fit(job, hear) for place, job in jobs.items()}
+def _in_turn(jobs: dict[int, _Job], given: Given, hear: Callable[[Epoch], None]) -> dict[int, Fitted]:
+    return {place: job.fit(given, hear) for place, job in jobs.items()}
 
 
 def _side_by_side(
-    jobs: dict[int, _Job], given: _Given, processes: int, hear: Callable[[Epoch], None]
+    jobs: dict[int, _Job], given: Given, processes: int, hear: Callable[[Epoch], None]
 ) -> dict[int, Fitted]:
     """Networks are small: two of them with a thread each are done sooner than one after the other with two."""
     context = multiprocessing.get_context("spawn")
@@ -184,10 +168,10 @@ def _side_by_side(
         pool.shutdown(cancel_futures=True)
 
 
-_shared: tuple[_Given, "SimpleQueue[Epoch]", Event]
+_shared: tuple[Given, "SimpleQueue[Epoch]", Event]
 
 
-def _begin(given: _Given, heard: "SimpleQueue[Epoch]", stop: Event) -> None:
+def _begin(given: Given, heard: "SimpleQueue[Epoch]", stop: Event) -> None:
     """A process that fits parts: it is told once what all of them are fitted to, and ends when its parent does."""
     global _shared
     _shared = given, heard, stop
@@ -203,7 +187,7 @@ def _fit(job: _Job) -> Fitted:
             raise InterruptedError
         heard.put(epoch)
 
-    return given.fit(job, hear)
+    return job.fit(given, hear)
 
 
 def _end_with_parent() -> None:

@@ -87,20 +87,28 @@ class Task:
     repeat: bool = False
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a model is fitted to."""
+
+    train: Interactions
+    valid: Queries | None
+    task: Task
+    content: Content | None
+
+
 def fit_part(
     config: ModelConfig,
-    train: Interactions,
-    valid: Queries | None,
+    given: Given,
     training: TrainConfig,
-    task: Task,
     *,
-    content: Content | None = None,
     start: Start | None = None,
     checkpoint: Path | None = None,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch], None],
 ) -> Fitted:
     """Builds a model of one part and fits it; see `fitting.fit`, which fits any model."""
     started = time.perf_counter()
+    train, valid, task, content = given.train, given.valid, given.task, given.content
     traits = Traits.of(train, content)
     sample = None if valid is None else sampled(valid, training)
     torch.manual_seed(training.seed)

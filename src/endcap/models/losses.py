@@ -53,7 +53,7 @@ def sampled_softmax(
     positives: (positions,) logits of the targets; negatives: (n, dim) vectors and `drawn` (n,) their items;
     hidden: (positions, dim) scaled; log_q: (n,) log of the expected count of each drawn item, less its bias.
     """
-    return _normaliser(hidden, negatives, -log_q, positives, targets, drawn) - positives.mean()
+    return _normaliser(hidden, negatives, -log_q, positives, (targets, drawn)) - positives.mean()
 
 
 def _normaliser(
@@ -61,15 +61,14 @@ def _normaliser(
     table: Tensor,
     bias: Tensor,
     beside: Tensor | None = None,
-    targets: Tensor | None = None,
-    items: Tensor | None = None,
+    without: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """The mean over positions of log sum exp of hidden @ table.T + bias.
 
-    beside: (positions,) one more logit each; targets: (positions,) and items: (n,) what the rows of `table` are: those
-    of a position's own target are left out.
+    beside: (positions,) one more logit each; without: (positions,) targets and (n,) which items the rows of `table`
+    are: those of a position's own target are left out.
     """
-    mean: Tensor = _Normaliser.apply(hidden, table, bias, beside, targets, items)  # type: ignore[no-untyped-call]  # torch's own
+    mean: Tensor = _Normaliser.apply(hidden, table, bias, beside, without)  # type: ignore[no-untyped-call]  # torch's own
     return mean
 
 
@@ -87,8 +86,7 @@ class _Normaliser(torch.autograd.Function):
         table: Tensor,
         bias: Tensor,
         beside: Tensor | None,
-        targets: Tensor | None,
-        items: Tensor | None,
+        without: tuple[Tensor, Tensor] | None,
     ) -> Tensor:
         n, width = len(hidden), len(table)
         d_hidden, d_table, d_bias = torch.empty_like(hidden), torch.zeros_like(table), torch.zeros_like(bias)
@@ -99,7 +97,7 @@ class _Normaliser(torch.autograd.Function):
             highest, lowest = torch.maximum(highest, beside.amax()), torch.minimum(lowest, beside.amin())
         safe = bool(highest - lowest < SPAN)
         shifted = bias - highest if safe else bias
-        drawn = None if targets is None or items is None else torch.isin(targets, items)
+        drawn = None if without is None else torch.isin(*without)  # (positions,)
         total = hidden.new_zeros(())
         rows = max(1, CHUNK // width)
         logits = hidden.new_empty(min(rows, n), width)
@@ -112,9 +110,8 @@ class _Normaliser(torch.autograd.Function):
                 largest = powers.amax(1) if beside is None else torch.maximum(powers.amax(1), beside[part])
                 powers.sub_(largest.unsqueeze(1))
             powers.exp_()
-            if drawn is not None:
-                assert targets is not None
-                assert items is not None
+            if without is not None and drawn is not None:
+                targets, items = without
                 some = drawn[part].nonzero().squeeze(1)
                 powers[some] = powers[some].masked_fill(items == targets[part][some].unsqueeze(1), 0.0)
             sums = powers.sum(1)
@@ -135,4 +132,4 @@ class _Normaliser(torch.autograd.Function):
         found = ctx.saved_tensors
         (slope,) = slopes
         scaled = [each * (slope / len(found[0])) for each in found]
-        return (*scaled, *[None] * (6 - len(scaled)))
+        return (*scaled, *[None] * (5 - len(scaled)))
