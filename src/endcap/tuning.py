@@ -296,7 +296,8 @@ def _search(
             epoch, metric = message["epoch"]["epoch"], message["epoch"]["metric"]
             trial.report(metric, epoch)
             announce(worker, trial, "training", epoch, metric)
-            worker.send({"go_on": _given(trial) or not trial.should_prune()})
+            # After the last epoch there is nothing to save by pruning, and the value is known.
+            worker.send({"go_on": _given(trial) or epoch == epochs or not trial.should_prune()})
             continue
         trial.set_user_attr("seconds", message["seconds"])
         if "measured" in message:

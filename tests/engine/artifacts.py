@@ -13,11 +13,7 @@ from tests.worlds import circle_table
 
 COLOURS = ("red", "green", "blue", "white")
 N = 16
-SMALL: dict[str, dict] = {
-    "popular": {},
-    "transitions": {},
-    "hybrid": {"parts": [{"name": "transitions"}, {"name": "gru", "dim": 16, "items": {"taste": 10.0}}]},
-}
+COUNTS = ("popular", "transitions")
 
 
 def products(n: int = N) -> pa.Table:
@@ -40,7 +36,7 @@ def trained(model: str, folder: Path, *, use: tuple[str, ...] = (), epochs: int 
     config = check(
         {
             "data": {"events": "circle", "repeats": "mask"},
-            "model": {"name": model} | SMALL.get(model, {"dim": 16, "items": {"taste": 10.0}}),
+            "model": {"name": model} | ({} if model in COUNTS else {"dim": 16, "items": {"taste": 10.0}}),
             "features": {"use": list(use), "autoencoder": {"epochs": 3}, "text": {"dim": 8}},
             "train": {"epochs": epochs, "patience": 0, "batch_tokens": 64, "learning_rate": 0.01, "warmup": 5},
         },

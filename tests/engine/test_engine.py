@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from endcap import artifact as artifacts
 from endcap.data.errors import InputError
@@ -15,6 +16,9 @@ from endcap.engine.requests import Answer, Ask, Step
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
 from endcap.examples import history_of, top_items
+from endcap.models.hybrid import Hybrid, HybridConfig
+from endcap.models.recurrent import RecurrentConfig
+from endcap.models.transitions import TransitionsConfig
 from endcap.store.records import Event, ItemChange, Visitor
 from tests.engine.artifacts import N, trained
 from tests.worlds import circle_table
@@ -117,8 +121,16 @@ def test_a_new_product_is_in_the_next_answer_by_what_it_is(engine: Engine) -> No
     assert "fresh" not in ids(listed(engine, Ask(history=walked("i9", "i10"), k=100)))
 
 
-def test_a_hybrid_is_served_and_scores_new_products_too(tmp_path: Path) -> None:
-    place = trained("hybrid", tmp_path / "hybrid", use=("tabular", "text"), epochs=10)
+def test_a_hybrid_is_served_and_scores_new_products_too(places: dict[str, Path], tmp_path: Path) -> None:
+    place = tmp_path / "hybrid"
+    counts, network = artifacts.load(places["transitions"]), artifacts.load(places["told"])
+    assert isinstance(counts.config.model, TransitionsConfig)
+    assert isinstance(network.config.model, RecurrentConfig)
+    # Put together by hand: validation may well say that on a circle counts alone are enough.
+    config = replace(network.config, model=HybridConfig(parts=(counts.config.model, network.config.model)))
+    model = Hybrid([counts.model, network.model])
+    model.counts = torch.ones(N + 1)
+    artifacts.save(replace(network, config=config, model=model), place)
     engine = Engine.open(place, f"sqlite:///{tmp_path / 'shop.db'}")
     artifact = artifacts.load(place)
     history, _ = history_of(["i3", "i4"], artifact)

@@ -1,5 +1,6 @@
 """Networks that are told what products are: a circle of items, some of which nobody has had yet."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -96,9 +97,14 @@ def test_state_dict_is_the_whole_model(fitted: Fitted, parts: Split) -> None:
     assert torch.equal(fresh.score(batch)[:, 1:], fitted.model.score(batch)[:, 1:])
 
 
-def test_an_extended_model_scores_as_if_it_had_known_the_item_from_the_start(fitted: Fitted, parts: Split) -> None:
-    network, whole = fitted.model, content(parts)
+@pytest.mark.parametrize("newness", [0.5, -0.5])
+def test_an_extended_model_scores_as_if_it_had_known_the_item_from_the_start(
+    newness: float, fitted: Fitted, parts: Split
+) -> None:
+    """But for this: that an item had no event in training says nothing against one that came later."""
+    network, whole = copy.deepcopy(fitted.model), content(parts)
     assert isinstance(network, SequenceNetwork)
+    network.items.newness.fill_(newness)
     angle = 2 * np.pi * 5 / N  # another one where i5 stands
     row = np.array([[f(k * angle) for k in (1, 2, 3) for f in (np.cos, np.sin)]], np.float32)
     packed = whole.attributes
@@ -111,7 +117,7 @@ def test_an_extended_model_scores_as_if_it_had_known_the_item_from_the_start(fit
         before, after = network.score(batch), network.extend(more).score(batch)
     torch.testing.assert_close(after[:, 1 : before.shape[1]], before[:, 1:])
     twin = int(parts.train.vocabulary.index(["i5"])[0])
-    torch.testing.assert_close(after[:, -1], before[:, twin])
+    torch.testing.assert_close(after[:, -1], before[:, twin] - min(newness, 0))
     assert before.shape[1] == N + 2
     assert network.score(batch).shape == before.shape  # the first one is as it was
 
