@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -255,7 +256,8 @@ def _compare(
     first = configs[0]
     comparisons.check(configs, out)  # before the long part
     with screen.steps() as step:
-        dataset = prepare(backends.local(), first.data, first.clean, first.split, on_step=step)
+        with closing(backends.local()) as backend:
+            dataset = prepare(backend, first.data, first.clean, first.split, on_step=step)
         described = describe(first, dataset, step)
     if not quiet:
         screen.dataset(dataset)
@@ -307,7 +309,8 @@ def train(
     if not resume:
         shutil.rmtree(checkpoint, ignore_errors=True)
     with screen.steps() as step:
-        dataset = prepare(backends.local(), settings.data, settings.clean, settings.split, on_step=step)
+        with closing(backends.local()) as backend:
+            dataset = prepare(backend, settings.data, settings.clean, settings.split, on_step=step)
         described = describe(settings, dataset, step)
     key = json.dumps([configuration.dumps(settings), dataset.files], sort_keys=True)
     mark = checkpoint / "of"

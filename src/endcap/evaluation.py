@@ -26,8 +26,8 @@ LISTED = 10
 """How many items of each list the metrics of lists look at."""
 
 
-SCORES = 25_000_000
-"""Scores held at a time, 100 MB; how many questions that is, the first chunk tells."""
+SCORES = 12_500_000
+"""Scores held at a time, 50 MB; how many questions that is, the first chunk tells."""
 
 
 @dataclass(frozen=True)

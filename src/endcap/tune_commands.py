@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +67,8 @@ def tune(
     aims = targets(settings, asked)
     check_place(place)  # before the long part
     with screen.steps() as step:
-        dataset = prepare(backends.local(), settings.data, settings.clean, settings.split, on_step=step)
+        with closing(backends.local()) as backend:
+            dataset = prepare(backend, settings.data, settings.clean, settings.split, on_step=step)
         described = describe(settings, dataset, step)
     budget = Budget(trials, min(trials, processes or os.cpu_count() or 1), minutes)
     with _bars(budget) as on_progress:

@@ -36,6 +36,11 @@ class Backend:
         """The DuckDB connection, or None on Spark."""
         return self.session._conn if isinstance(self.session, DuckDBSession) else None
 
+    def close(self) -> None:
+        """Gives back the memory of DuckDB, whose session SQLFrame keeps for ever; a Spark session is the user's."""
+        if self.connection is not None:
+            self.connection.close()
+
     def materialise(self, frame: DataFrame) -> DataFrame:
         """The same rows, computed once: a table on DuckDB, a cache on Spark. Give it back with `release`."""
         if self.connection is None:
