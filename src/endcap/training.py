@@ -252,7 +252,7 @@ def _train(
 
 
 def _questions(log: Histories, training: TrainConfig, task: Task) -> Questions:
-    return Questions.of(log, task.goal, task.min_rating, half_life=training.half_life)
+    return Questions.of(log, task.goal, task.min_rating, repeat=task.repeat, half_life=training.half_life)
 
 
 @torch.no_grad()
