@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -131,26 +131,45 @@ def fit_part(
 def choose(config: ModelConfig, train: Interactions, valid: Queries, training: TrainConfig, task: Task) -> ModelConfig:
     """Coordinate search over the grid of a counting model: one field at a time, the best kept.
 
-    A long log is searched on a random sample of its users; the chosen values are then fitted to all of it.
+    A long log is searched on a random sample of its users, but for what depends on how much there is; the chosen values
+    are then fitted to all of it.
     """
     traits = Traits.of(train)
     model = build(config, traits)
     assert isinstance(model, ClosedForm)
-    if not model.grid:
-        return config
-    train = _sample_users(train, training)
+    some, grid = _sample_users(train, training), model.grid
+    whole = model.whole if some is not train else ()
+    for log, names in ((some, [name for name in grid if name not in whole]), (train, [*whole])):
+        if names:
+            config = _search(config, traits, log, {name: grid[name] for name in names}, valid, training, task)
+    return config
+
+
+def _search(
+    config: ModelConfig,
+    traits: Traits,
+    train: Interactions,
+    grid: Mapping[str, Sequence[float]],
+    valid: Queries,
+    training: TrainConfig,
+    task: Task,
+) -> ModelConfig:
+    def built(candidate: ModelConfig) -> ClosedForm:
+        found = build(candidate, traits)
+        assert isinstance(found, ClosedForm)
+        return found
 
     def value(candidate: ClosedForm) -> float:
         return float(evaluate(candidate, valid, repeat=task.repeat).metric(training.metric).mean())
 
-    best = value(model.fit(train))
-    for name, values in model.grid.items():
+    model = built(config).fit(train)
+    best = value(model)
+    for name, values in grid.items():
         for each in values:
             candidate = type(config)(**(asdict(config) | {name: each}))
             if candidate == config:
                 continue
-            other = build(candidate, traits)
-            assert isinstance(other, ClosedForm)
+            other = built(candidate)
             if name in model.scoring:
                 other.load_state_dict(model.state_dict())
             else:

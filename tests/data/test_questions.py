@@ -73,7 +73,9 @@ def test_where_seen_items_are_not_shown_an_answer_counts_when_it_is_first_seen()
 
     def answers(goal_share: float, repeat: bool) -> list[str]:
         places = Questions.of(log, "purchase", repeat=repeat).draw(np.random.default_rng(0), goal_share)
-        return ["" if place < 0 else f"{log.vocabulary.id(log.items[place])} {int(log.kinds[place])}" for place in places]
+        return [
+            "" if place < 0 else f"{log.vocabulary.id(log.items[place])} {int(log.kinds[place])}" for place in places
+        ]
 
     assert answers(0.0, repeat=True) == ["y 1", "x 3", "z 3", "z 3", "y 3", ""]
     assert answers(0.0, repeat=False) == ["y 1", "z 3", "z 3", "z 3", "", ""]

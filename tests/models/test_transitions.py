@@ -7,10 +7,13 @@ from torch.testing import assert_close
 
 from endcap.data.batch import ask
 from endcap.data.interactions import KIND_INDEX, Histories, Interactions
+from endcap.data.split import Queries
 from endcap.data.vocabulary import Vocabulary
+from endcap.fitting import fit
 from endcap.models import transitions
 from endcap.models.base import Traits
 from endcap.models.transitions import Transitions, TransitionsConfig
+from endcap.training import Task, TrainConfig
 
 VIEW, PURCHASE, IMPRESSION = (KIND_INDEX[kind] for kind in ("view", "purchase", "impression"))
 PLAIN = TransitionsConfig(power=1.0, backward=0.5, row_power=0.0, column_power=0.0, popularity=0.0)
@@ -53,6 +56,37 @@ def test_counts_worked_by_hand():
     scored = scores(fitted(log([[1, 2, 3], [1, 2]], 3)), log([[1], [2], [3]], 3))
     # 1 to 2 twice, 1 to 3 at distance two; half of that backwards.
     assert_close(scored, torch.tensor([[0, 0, 2, 0.5], [0, 1, 0, 1], [0, 0.25, 0.5, 0]]))
+
+
+def test_old_pairs_count_less():
+    users, config = [[1, 2], [1, 3]], replace(PLAIN, half_life=0.5)
+    in_order = scores(fitted(log(users, 3), config), log([[1]], 3))  # the older is half of the log old: half as much
+    assert_close(in_order, torch.tensor([[0, 0, 0.5, 1]]))
+    times = [50.0, 100.0, -100.0, 0.0]  # now the other is
+    by_time = scores(fitted(log(users, 3, times=times), config), log([[1]], 3))
+    assert_close(by_time, torch.tensor([[0, 0, 1, 0.5]]))
+
+
+def test_forgetting_is_chosen_on_all_of_a_long_log(monkeypatch: pytest.MonkeyPatch):
+    """The habit has changed: 3 comes after 1 now, where it was 2."""
+    old, new = [[1, 2]] * 60, [[1, 3]] * 40
+    train, lengths = log(old + new, 3), {}
+    fit_it = Transitions.fit
+
+    def counted(self: Transitions, given: Interactions) -> Transitions:
+        lengths.setdefault(self.config.half_life, set()).add(len(given.items))
+        return fit_it(self, given)
+
+    monkeypatch.setattr(Transitions, "fit", counted)
+    asked = log([[1]] * 40, 3)
+    valid = Queries(asked, np.full(40, 3), np.arange(41), np.full(40, VIEW), None, asked.user_ids)
+    for events in (0, 50):
+        lengths.clear()
+        found = fit(TransitionsConfig(), train, valid, TrainConfig(choose_events=events), Task())
+        assert found.config.half_life > 0
+        assert scores(found.model, log([[1]], 3)).argmax() == 3
+        assert all(tried == {200} for half_life, tried in lengths.items() if half_life)
+        assert lengths[0.0] == ({200, 50} if events else {200})
 
 
 def test_scaling_by_both_totals():

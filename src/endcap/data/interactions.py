@@ -137,6 +137,19 @@ def steps(histories: Histories) -> Ints:
     return np.cumsum(new) - 1
 
 
+def staleness(log: Histories) -> Floats:
+    """(events,) how old each is, from 0, the newest, to 1: by time, or in a log without times by the order of users.
+
+    Sources without times list users (or sessions) as they came, if in any order at all. Of a log with times, events
+    without one count as the oldest.
+    """
+    if log.times is None:
+        return (1 - (log.owners + 1) / max(1, len(log))).astype(np.float64)
+    known = np.isfinite(log.times)
+    last, first = log.times[known].max(), log.times[known].min()
+    return np.where(known, (last - log.times) / max(last - first, 1e-9), 1.0)
+
+
 def waits(histories: Histories) -> tuple[float, float] | None:
     """The median and the longest time from one step of a history to the next, in seconds; None where there is none."""
     if histories.times is None:

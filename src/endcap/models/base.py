@@ -62,6 +62,8 @@ class ClosedForm(Recommender):
     """Fields of the model's config that validation chooses, each with the values to try (see training.choose)."""
     scoring: tuple[str, ...] = ()
     """Those of them that change scores alone: another value needs no other fit."""
+    whole: tuple[str, ...] = ()
+    """Those of them whose best value depends on how much there is: chosen on all of a long log, not on a sample."""
 
     @abstractmethod
     def fit(self, train: Interactions) -> Self:

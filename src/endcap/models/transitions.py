@@ -14,7 +14,7 @@ from scipy import sparse
 from torch import Tensor
 
 from endcap.data.batch import Batch
-from endcap.data.interactions import Interactions, spans, steps
+from endcap.data.interactions import Interactions, spans, staleness, steps
 from endcap.data.ranges import Count, NotNegative, Portion, Positive
 from endcap.data.schema import KINDS
 from endcap.data.vocabulary import Ints
@@ -43,6 +43,7 @@ class TransitionsConfig:
     column_power: NotNegative = 0.1  # and by (column total + shrink) ** -column_power
     shrink: Positive = 20.0  # keeps the small totals of rare items from counting too much
     other: NotNegative = 0.1  # what a pair counts that leads to another kind of event than the one asked for
+    half_life: NotNegative = 0.0  # share of the log's span after which a pair counts half as much; 0: all alike
     popularity: NotNegative = 1e-4  # weight of the log popularity that ranks what was never seen together
     neighbours: Count = 500  # kept per item
 
@@ -64,8 +65,10 @@ class Transitions(ClosedForm):
         "power": (0.25, 0.5, 1.0),
         "backward": (0.1, 0.25, 0.5, 1.0),
         "other": (0.03, 0.1, 0.3, 1.0),
+        "half_life": (0.0, 1.0, 0.5, 0.25),
     }
     scoring = ("decay",)
+    whole = ("half_life",)  # what is forgotten is missed less where there is much
     offsets: Tensor  # (rows + 1,) int32, where each row starts
     columns: Tensor  # (entries,) int32
     weights: Tensor  # (entries,) float32
@@ -137,6 +140,9 @@ class Transitions(ClosedForm):
         total = sparse.csr_array((n_slots * size, size), dtype=np.float32)
         waiting: list[sparse.csr_array] = []
         step = steps(train)
+        half_life = self.config.half_life
+        lasting = 0.5 ** (staleness(train) / half_life) if half_life else np.ones(len(step))
+        lasting = lasting.astype(np.float32)
         ends = np.repeat(train.offsets[1:], train.lengths)
         reach = np.minimum(ends - np.arange(len(ends)) - 1, self.config.window)
         bounds = np.concatenate([[0], np.cumsum(reach)])
@@ -144,7 +150,7 @@ class Transitions(ClosedForm):
             first, last = np.searchsorted(bounds, [low, low + PAIRS], side="left")
             earlier, later = _pairs(np.arange(first, min(last, len(ends))), reach)
             distance = step[later] - step[earlier]
-            weight = np.maximum(distance, 1).astype(np.float32) ** -self.config.power
+            weight = np.maximum(distance, 1).astype(np.float32) ** -self.config.power * lasting[later]
             # Neither direction leads within a basket: both count the mean of forward and backward.
             mean = (1 + self.config.backward) / 2
             forward = weight * np.where(distance == 0, mean, 1).astype(np.float32)
