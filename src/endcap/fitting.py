@@ -86,7 +86,7 @@ def fit(
         sample = sampled(valid, training)
         pooled = pool(model.members, sample, repeat=task.repeat)
         names = [config.parts[place].name for place in places]
-        selection = select(pooled, model.counted, names, sample, training.metric)
+        selection = select(pooled, model.counted, names, sample, training.metric, config.worth)
         places = [places[kept] for kept in selection.kept]
         model = Hybrid([fitted[place].model for place in places])
         model.take(selection.blend)

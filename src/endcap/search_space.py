@@ -25,6 +25,7 @@ from endcap.data.errors import InputError
 from endcap.fitting import of_part
 from endcap.models import ModelConfig, counting
 from endcap.models.hybrid import HybridConfig
+from endcap.models.knn import Knn
 from endcap.models.own import Own
 from endcap.models.popular import Popular
 from endcap.models.transitions import Transitions
@@ -48,7 +49,7 @@ SPACES: dict[str, Space] = {
 }
 """What is varied where [tune] says nothing."""
 
-OWN_CHOICES = {"popular": Popular.grid, "transitions": Transitions.grid, "own": Own.grid}
+OWN_CHOICES = {"popular": Popular.grid, "transitions": Transitions.grid, "knn": Knn.grid, "own": Own.grid}
 """What these models choose themselves while they are fitted (see training.choose)."""
 
 YARDSTICK = ("model.name", "train.metric", "train.valid_queries", "train.choose_events", "train.seed")

@@ -19,8 +19,6 @@ from endcap.ranking import CHUNK, scores
 
 BEST = 100
 """Items that each part brings to a question: what none of them puts so high is no candidate for a list."""
-WORTH = 0.005
-"""The share of the metric that all that is left out may cost, since a part takes time to train and to answer with."""
 FEWEST = 20
 """Questions below which no part is left out."""
 
@@ -85,10 +83,13 @@ def cross_fitted(pooled: Pool, counted: torch.Tensor, queries: Queries, metric: 
     return values
 
 
-def select(pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Queries, metric: str) -> Selection:
+def select(
+    pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Queries, metric: str, worth: float
+) -> Selection:
     """Leaves out one part after the other as long as the lists get hardly worse; see the module.
 
-    counted: (parts,) which parts are no networks; names: of the parts, for the note.
+    counted: (parts,) which parts are no networks; names: of the parts, for the note;
+    worth: the share of the metric that all that is left out may cost.
     """
     every = tuple(range(len(names)))
     if len(queries) < FEWEST or len(every) == 1:
@@ -106,7 +107,7 @@ def select(pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Q
         tried = [value(parts) for parts in fewer]
         best = int(np.argmax([each.mean() for each in tried]))
         best_so_far = max(best_so_far, tried[best].mean())
-        if tried[best].mean() < (1 - WORTH) * best_so_far:  # or many small losses were a large one
+        if tried[best].mean() < (1 - worth) * best_so_far:  # or many small losses were a large one
             break
         kept, values = fewer[best], tried[best]
     raw = Blend(torch.ones(1), torch.zeros(1), torch.ones(1))

@@ -107,7 +107,7 @@ def test_without_any_answer_all_parts_count_alike() -> None:
 
 def test_a_part_that_brings_nothing_is_left_out() -> None:
     _, pooled, queries = questions(200)
-    found = select(pooled, torch.tensor([False, False]), ["wise", "noise"], queries, "ndcg@10")
+    found = select(pooled, torch.tensor([False, False]), ["wise", "noise"], queries, "ndcg@10", 0.005)
     assert found.kept == (0,)
     assert "noise left out" in found.note
 
@@ -158,7 +158,7 @@ def test_the_note_says_when_counts_are_enough(fitted: Fitted) -> None:
 def test_without_a_network_that_is_worth_it_counts_are_enough() -> None:
     _, pooled, queries = questions(200)
     pooled.scores[:, :, 1] = 0.0
-    found = select(pooled, torch.tensor([True, False]), ["wise", "noise"], queries, "ndcg@10")
+    found = select(pooled, torch.tensor([True, False]), ["wise", "noise"], queries, "ndcg@10", 0.005)
     assert found.kept == (0,)
     assert found.note.endswith("counts alone are enough")
 
@@ -172,7 +172,7 @@ def test_many_small_losses_are_a_large_one(monkeypatch: pytest.MonkeyPatch) -> N
         return np.full(40, 0.996 ** (4 - some.scores.shape[2]))
 
     monkeypatch.setattr(selection, "cross_fitted", value)
-    found = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10")
+    found = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", 0.005)
     assert len(found.kept) == 3
 
 

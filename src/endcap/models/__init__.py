@@ -3,15 +3,15 @@
 from endcap.models.base import ClosedForm, Network, Recommender, Traits
 from endcap.models.ease import Ease, EaseConfig
 from endcap.models.hybrid import Hybrid, HybridConfig
+from endcap.models.knn import Knn, KnnConfig
 from endcap.models.own import Own, OwnConfig
 from endcap.models.popular import Popular, PopularConfig
 from endcap.models.recurrent import Recurrent, RecurrentConfig
 from endcap.models.transformer import Transformer, TransformerConfig
 from endcap.models.transitions import Transitions, TransitionsConfig
 
-ModelConfig = (
-    PopularConfig | TransitionsConfig | EaseConfig | OwnConfig | RecurrentConfig | TransformerConfig | HybridConfig
-)
+CountingConfig = PopularConfig | TransitionsConfig | KnnConfig | EaseConfig | OwnConfig
+ModelConfig = CountingConfig | RecurrentConfig | TransformerConfig | HybridConfig
 
 __all__ = ["ClosedForm", "ModelConfig", "Network", "Recommender", "Traits", "build", "counting"]
 
@@ -23,6 +23,8 @@ def build(config: ModelConfig, traits: Traits) -> Recommender:
             return Popular(config, traits)
         case TransitionsConfig():
             return Transitions(config, traits)
+        case KnnConfig():
+            return Knn(config, traits)
         case EaseConfig():
             return Ease(config, traits)
         case OwnConfig():
@@ -39,4 +41,4 @@ def counting(config: ModelConfig) -> bool:
     """Whether the model is counted or solved: nothing random, no epochs."""
     if isinstance(config, HybridConfig):
         return all(counting(part) for part in config.parts)
-    return isinstance(config, PopularConfig | TransitionsConfig | EaseConfig | OwnConfig)
+    return isinstance(config, CountingConfig)

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from endcap.data.batch import Batch
 from endcap.data.errors import InputError
 from endcap.data.interactions import Interactions
-from endcap.data.ranges import CountOrNone
+from endcap.data.ranges import Chance, CountOrNone
 from endcap.features.base import Content
 from endcap.models.base import Network, Recommender, sized_buffers
 from endcap.models.blending import EPSILONS, FIRST, Blend, log_scores
 from endcap.models.ease import EaseConfig
+from endcap.models.knn import KnnConfig
 from endcap.models.own import OwnConfig
 from endcap.models.popular import PopularConfig
 from endcap.models.recurrent import RecurrentConfig
@@ -29,11 +30,14 @@ from endcap.models.sequence import SequenceNetwork
 from endcap.models.transformer import TransformerConfig
 from endcap.models.transitions import TransitionsConfig
 
-PartConfig = PopularConfig | TransitionsConfig | EaseConfig | OwnConfig | RecurrentConfig | TransformerConfig
+PartConfig = (
+    PopularConfig | TransitionsConfig | KnnConfig | EaseConfig | OwnConfig | RecurrentConfig | TransformerConfig
+)
 
 PARTS: tuple[PartConfig, ...] = (
     PopularConfig(),
     TransitionsConfig(),
+    KnnConfig(),
     EaseConfig(max_items=12_500),  # half a minute
     OwnConfig(),
     RecurrentConfig(),
@@ -47,6 +51,7 @@ class HybridConfig:
 
     name: Literal["hybrid"] = "hybrid"
     parts: tuple[Annotated[PartConfig, Discriminator("name")], ...] = PARTS  # [[model.parts]], each a model's section
+    worth: Chance = 0.005  # of the metric all that is left out may cost: a part takes time to train and to answer with
     epochs: tuple[CountOrNone, ...] = ()  # of each part, chosen on validation; none: [train] epochs
 
     def __post_init__(self) -> None:
