@@ -7,7 +7,8 @@ items.parquet         the vocabulary in its order, with the catalogue's columns
 weights.safetensors   state_dict of the model
 features/             with [features]: the fitted encoders, and what they say of every item
 ```
-It holds no user data: histories come from the event log. Never pickle: it may come from elsewhere.
+It names no user: histories come from the event log, and `knn` alone keeps those it was fitted to. Never pickle: an
+artifact may come from elsewhere.
 """
 
 import json

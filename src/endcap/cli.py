@@ -445,7 +445,7 @@ def recommend(
 ) -> None:
     """What to show to someone with this history.
 
-    An artifact holds no user data: the history is given, or read from a log.
+    An artifact names no user: the history is given, or read from a log.
 
     `endcap recommend runs/shop --history 4711 --history 4712 -k 5`
 
