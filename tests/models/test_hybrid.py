@@ -174,6 +174,8 @@ def test_many_small_losses_are_a_large_one(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(selection, "cross_fitted", value)
     found = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", 0.005)
     assert len(found.kept) == 3
+    everything = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", 0.0)
+    assert len(everything.kept) == 4
 
 
 def test_parts_are_fitted_side_by_side_to_what_they_are_in_turn(

@@ -128,8 +128,8 @@ class Knn(ClosedForm):
 
     def _groups(self, batch: Batch) -> Iterator[tuple[int, int]]:
         """The batch in pieces that look at about ENTRIES pairs each."""
-        ends = self.item_offsets.diff()[batch.items].cumsum(0)
-        looked_at = torch.nn.functional.pad(ends, (1, 0))[batch.offsets[1:]].numpy()
+        users = self.item_offsets[batch.items + 1] - self.item_offsets[batch.items]
+        looked_at = torch.nn.functional.pad(users.cumsum(0), (1, 0))[batch.offsets[1:]].numpy()
         cuts = np.flatnonzero(np.diff(looked_at // ENTRIES)) + 1
         yield from zip([0, *cuts.tolist()], [*cuts.tolist(), len(batch)], strict=True)
 
@@ -141,7 +141,8 @@ class Knn(ClosedForm):
         places, found = spans(offsets[items], offsets[items + 1])
         users = self.users.numpy()[places]
         each = np.repeat(np.arange(len(items)), np.diff(found))
-        lengths = self.user_offsets.diff().numpy()[users]
+        own = self.user_offsets.numpy()
+        lengths = own[users + 1] - own[users]
         values = weights[each] * lengths.astype(np.float64) ** -self.config.length
         if self.config.half_life:
             values *= 0.5 ** (self.age.numpy()[users] / self.config.half_life)
