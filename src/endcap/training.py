@@ -43,7 +43,7 @@ class TrainConfig:
     batch_tokens: Count = 1_024  # events a step
     share: Portion = 1.0  # of the windows an epoch looks at, for very long logs
     half_life: NotNegative = 0.0  # days after which a training answer is asked for half as often; 0: all alike
-    goal_share: Share = 0.5  # of the questions that ask for [data] goal, where there is one
+    goal_share: Share = 0.1  # of the questions that ask for [data] goal, where there is one
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"  # betas are 0.9 and 0.98; sgd has momentum
     learning_rate: Positive = 1e-3  # at its highest, after the warmup
     schedule: Literal["constant", "cosine", "linear"] = "constant"  # cosine and linear end at a twentieth of it
@@ -271,7 +271,7 @@ def _train(
 
 
 def _questions(log: Histories, training: TrainConfig, task: Task) -> Questions:
-    return Questions.of(log, task.goal, task.min_rating, repeat=task.repeat, half_life=training.half_life)
+    return Questions.of(log, task.goal, task.min_rating, half_life=training.half_life)
 
 
 @torch.no_grad()

@@ -63,21 +63,3 @@ def test_a_goal_looks_past_other_kinds() -> None:
 def test_share_takes_a_part_of_the_windows() -> None:
     log = circle().train
     assert sum(len(batch) for batch in batches(log, share=0.5)) == round(0.5 * sum(len(b) for b in batches(log)))
-
-
-def test_where_seen_items_are_not_shown_an_answer_counts_when_it_is_first_seen() -> None:
-    rows = [("x", "view", 1.0), ("y", "view", 2.0), ("x", "purchase", 3.0), ("x", "cart", 3.0), ("z", "purchase", 4.0)]
-    rows += [("y", "purchase", 5.0)]
-    named = [{"user_id": "a", "item_id": i, "kind": k, "time": t, "part": "train"} for i, k, t in rows]
-    log = split(table(named)).train
-
-    def answers(goal_share: float, repeat: bool) -> list[str]:
-        places = Questions.of(log, "purchase", repeat=repeat).draw(np.random.default_rng(0), goal_share)
-        return [
-            "" if place < 0 else f"{log.vocabulary.id(log.items[place])} {int(log.kinds[place])}" for place in places
-        ]
-
-    assert answers(0.0, repeat=True) == ["y 1", "x 3", "z 3", "z 3", "y 3", ""]
-    assert answers(0.0, repeat=False) == ["y 1", "z 3", "z 3", "z 3", "", ""]
-    assert answers(1.0, repeat=True) == ["x 3", "x 3", "z 3", "z 3", "y 3", ""]
-    assert answers(1.0, repeat=False) == ["y 3", "z 3", "z 3", "z 3", "", ""]

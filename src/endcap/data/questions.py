@@ -8,7 +8,7 @@ import torch
 
 from endcap.data.batch import Batch
 from endcap.data.interactions import KIND_INDEX, Histories, spans, steps
-from endcap.data.split import first_steps, positive
+from endcap.data.split import positive
 from endcap.data.vocabulary import Floats, Ints
 
 
@@ -28,25 +28,12 @@ class Questions:
 
     @classmethod
     def of(
-        cls,
-        log: Histories,
-        goal: str | None = None,
-        min_rating: float | None = None,
-        *,
-        repeat: bool = True,
-        half_life: float = 0.0,
+        cls, log: Histories, goal: str | None = None, min_rating: float | None = None, *, half_life: float = 0.0
     ) -> "Questions":
-        """The questions of a training log; answers `half_life` days old are asked for half as often, 0: all alike.
-
-        repeat: whether what the user had before may be the answer, as it may where seen items are shown. Where they
-        are not, an answer counts when the user first had the item, in whatever way: a network that learns to repeat
-        (a purchase repeats a view) learns what it can never say.
-        """
-        allowed, step = positive(log, min_rating), steps(log)
-        counts = step if repeat else first_steps(log)
-        wanted = None if goal is None else Answers.of(log, allowed & (log.kinds == KIND_INDEX[goal]), counts)
-        nexts = Answers.of(log, allowed & (step == counts), counts)
-        return cls(log, nexts, wanted, fading(log, half_life) if half_life else None)
+        """The questions of a training log; answers `half_life` days old are asked for half as often, 0: all alike."""
+        allowed = positive(log, min_rating)
+        wanted = None if goal is None else Answers.of(log, allowed & (log.kinds == KIND_INDEX[goal]))
+        return cls(log, Answers.of(log, allowed), wanted, fading(log, half_life) if half_life else None)
 
     def draw(self, random: np.random.Generator, goal_share: float) -> Ints:
         """(events,) the place of one answer per event, -1 where there is none."""
@@ -131,17 +118,16 @@ def fading(log: Histories, half_life: float) -> Floats:
 class Answers:
     """The candidates `places[first[i]:last[i]]` for the question after event i."""
 
-    places: Ints  # (answers,) events that may be an answer, in the order in which they count
+    places: Ints  # (answers,) events that may be an answer, in order
     first: Ints  # (events,)
     last: Ints  # (events,) equal to first where the user has no later answer
 
     @classmethod
-    def of(cls, log: Histories, allowed: np.ndarray, counts: Ints) -> "Answers":
-        """allowed: (events,) which events may be an answer; counts: (events,) the step from which on it is late."""
+    def of(cls, log: Histories, allowed: np.ndarray) -> "Answers":
+        """allowed: (events,) which events may be an answer."""
         places = np.flatnonzero(allowed)
-        places = places[np.argsort(counts[places], kind="stable")]
         step, owners = steps(log), log.owners
-        answer_steps = counts[places]
+        answer_steps = step[places]
         first = np.searchsorted(answer_steps, step, side="right")  # the first answer in a later step
         inside = first < len(places)
         inside[inside] = owners[places[first[inside]]] == owners[inside]

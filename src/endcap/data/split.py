@@ -168,21 +168,15 @@ def questions(
 
 def repeat_rate(log: Histories, min_rating: float | None = None) -> float:
     """The share of answers whose item the user already had in an earlier step."""
-    allowed, step = positive(log, min_rating), steps(log)
-    first = step[np.minimum(log.offsets[:-1], len(step) - 1)] if len(step) else step  # (users,)
-    asked = allowed & (step > first[log.owners])  # a first step has no past to repeat
-    return float((step > first_steps(log))[asked].mean()) if asked.any() else 0.0
-
-
-def first_steps(log: Histories) -> Ints:
-    """(events,) the step in which the user first had the item of the event; see `steps`."""
+    allowed = positive(log, min_rating)
     owners, step = log.owners, steps(log)
     order = np.lexsort((step, log.items, owners))
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (owners[order][1:] != owners[order][:-1]) | (log.items[order][1:] != log.items[order][:-1])
-    result = np.empty_like(step)
-    result[order] = step[order][new][np.cumsum(new) - 1]
-    return result
+    same = (owners[order][1:] == owners[order][:-1]) & (log.items[order][1:] == log.items[order][:-1])
+    repeated = np.zeros(len(owners), dtype=bool)
+    repeated[order[1:]] = same & (step[order][1:] > step[order][:-1])
+    first = step[np.minimum(log.offsets[:-1], len(step) - 1)] if len(step) else step  # (users,)
+    asked = allowed & (step > first[owners])  # a first step has no past to repeat
+    return float(repeated[asked].mean()) if asked.any() else 0.0
 
 
 def seen_rate(queries: Queries) -> float:
