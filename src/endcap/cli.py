@@ -6,7 +6,6 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -34,7 +33,7 @@ from endcap.data import backend as backends
 from endcap.data import sources
 from endcap.data.aliases import resolve
 from endcap.data.check import all_problems, summarise
-from endcap.data.dataset import DataConfig, fingerprint, prepare
+from endcap.data.dataset import DataConfig, fingerprint, prepare_locally
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories, from_table
 from endcap.data.mark import SplitConfig
@@ -256,8 +255,7 @@ def _compare(
     first = configs[0]
     comparisons.check(configs, out)  # before the long part
     with screen.steps() as step:
-        with closing(backends.local()) as backend:
-            dataset = prepare(backend, first.data, first.clean, first.split, on_step=step)
+        dataset = prepare_locally(first.data, first.clean, first.split, on_step=step)
         described = describe(first, dataset, step)
     if not quiet:
         screen.dataset(dataset)
@@ -309,8 +307,7 @@ def train(
     if not resume:
         shutil.rmtree(checkpoint, ignore_errors=True)
     with screen.steps() as step:
-        with closing(backends.local()) as backend:
-            dataset = prepare(backend, settings.data, settings.clean, settings.split, on_step=step)
+        dataset = prepare_locally(settings.data, settings.clean, settings.split, on_step=step)
         described = describe(settings, dataset, step)
     key = json.dumps([configuration.dumps(settings), dataset.files], sort_keys=True)
     mark = checkpoint / "of"
@@ -363,7 +360,7 @@ def evaluate(
         data = replace(data, events=events)
     with screen.steps() as step:
         if events is None:
-            dataset = prepare(backends.local(), data, artifact.config.clean, artifact.config.split, on_step=step)
+            dataset = prepare_locally(data, artifact.config.clean, artifact.config.split, on_step=step)
             refit = artifact.facts["protocol"] == "refit"
             table = merged(dataset.table) if refit else dataset.table
             catalog_ids = candidates(artifact.config, dataset)

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -135,25 +135,7 @@ def choose(config: ModelConfig, train: Interactions, valid: Queries, training: T
     are then fitted to all of it.
     """
     traits = Traits.of(train)
-    model = build(config, traits)
-    assert isinstance(model, ClosedForm)
-    some, grid = _sample_users(train, training), model.grid
-    whole = model.whole if some is not train else ()
-    for log, names in ((some, [name for name in grid if name not in whole]), (train, [*whole])):
-        if names:
-            config = _search(config, traits, log, {name: grid[name] for name in names}, valid, training, task)
-    return config
 
-
-def _search(
-    config: ModelConfig,
-    traits: Traits,
-    train: Interactions,
-    grid: Mapping[str, Sequence[float]],
-    valid: Queries,
-    training: TrainConfig,
-    task: Task,
-) -> ModelConfig:
     def built(candidate: ModelConfig) -> ClosedForm:
         found = build(candidate, traits)
         assert isinstance(found, ClosedForm)
@@ -162,20 +144,25 @@ def _search(
     def value(candidate: ClosedForm) -> float:
         return float(evaluate(candidate, valid, repeat=task.repeat).metric(training.metric).mean())
 
-    model = built(config).fit(train)
-    best = value(model)
-    for name, values in grid.items():
-        for each in values:
-            candidate = type(config)(**(asdict(config) | {name: each}))
-            if candidate == config:
-                continue
-            other = built(candidate)
-            if name in model.scoring:
-                other.load_state_dict(model.state_dict())
-            else:
-                other.fit(train)
-            if (found := value(other)) > best:
-                config, model, best = candidate, other, found
+    some, first = _sample_users(train, training), built(config)
+    whole = first.whole if some is not train else ()
+    for log, names in ((some, [name for name in first.grid if name not in whole]), (train, whole)):
+        if not names:
+            continue
+        model = built(config).fit(log)
+        best = value(model)
+        for name in names:
+            for each in first.grid[name]:
+                candidate = type(config)(**(asdict(config) | {name: each}))
+                if candidate == config:
+                    continue
+                other = built(candidate)
+                if name in model.scoring:
+                    other.load_state_dict(model.state_dict())
+                else:
+                    other.fit(log)
+                if (found := value(other)) > best:
+                    config, model, best = candidate, other, found
     return config
 
 

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +17,7 @@ from rich.table import Table
 
 from endcap import config as configuration
 from endcap import screen, tuning_report
-from endcap.data import backend as backends
-from endcap.data.dataset import prepare
+from endcap.data.dataset import prepare_locally
 from endcap.data.errors import InputError
 from endcap.describe import describe
 from endcap.options import JsonOption
@@ -67,8 +66,7 @@ def tune(
     aims = targets(settings, asked)
     check_place(place)  # before the long part
     with screen.steps() as step:
-        with closing(backends.local()) as backend:
-            dataset = prepare(backend, settings.data, settings.clean, settings.split, on_step=step)
+        dataset = prepare_locally(settings.data, settings.clean, settings.split, on_step=step)
         described = describe(settings, dataset, step)
     budget = Budget(trials, min(trials, processes or os.cpu_count() or 1), minutes)
     with _bars(budget) as on_progress:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from endcap.data import sources
 from endcap.data.aliases import resolve
-from endcap.data.backend import Backend
+from endcap.data.backend import Backend, local
 from endcap.data.clean import CleanConfig
 from endcap.data.errors import InputError
 from endcap.data.mark import SplitConfig
@@ -115,6 +116,14 @@ def prepare(
             "split": split.method,
         },
     )
+
+
+def prepare_locally(
+    data: DataConfig, clean: CleanConfig, split: SplitConfig, *, on_step: Callable[[str], None] = lambda step: None
+) -> Dataset:
+    """`prepare` by a DuckDB of its own, whose memory is given back at the end."""
+    with closing(local()) as backend:
+        return prepare(backend, data, clean, split, on_step=on_step)
 
 
 def fingerprint(paths: list[Path]) -> dict[str, str]:

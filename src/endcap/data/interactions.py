@@ -137,17 +137,23 @@ def steps(histories: Histories) -> Ints:
     return np.cumsum(new) - 1
 
 
+def seconds_ago(log: Histories) -> Floats:
+    """(events,) before the newest; events without a time are as old as the oldest. 0 for all of a log without times."""
+    if log.times is None or not np.isfinite(log.times).any():
+        return np.zeros(len(log.items))
+    ago = np.nanmax(log.times) - log.times
+    return np.where(np.isnan(ago), np.nanmax(ago), ago)
+
+
 def staleness(log: Histories) -> Floats:
     """(events,) how old each is, from 0, the newest, to 1: by time, or in a log without times by the order of users.
 
-    Sources without times list users (or sessions) as they came, if in any order at all. Of a log with times, events
-    without one count as the oldest.
+    Sources without times list users (or sessions) as they came, if in any order at all.
     """
     if log.times is None:
         return (1 - (log.owners + 1) / max(1, len(log))).astype(np.float64)
-    known = np.isfinite(log.times)
-    last, first = log.times[known].max(), log.times[known].min()
-    return np.where(known, (last - log.times) / max(last - first, 1e-9), 1.0)
+    ago = seconds_ago(log)
+    return ago / max(ago.max(initial=0), 1e-9)
 
 
 def waits(histories: Histories) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from endcap.data.batch import Batch
-from endcap.data.interactions import KIND_INDEX, Histories, spans, steps
+from endcap.data.interactions import KIND_INDEX, Histories, seconds_ago, spans, steps
 from endcap.data.split import positive
 from endcap.data.vocabulary import Floats, Ints
 
@@ -108,10 +108,7 @@ class Questions:
 
 def fading(log: Histories, half_life: float) -> Floats:
     """(events,) 1 for the newest event of the log, half per `half_life` days; events without a time as the oldest."""
-    if log.times is None or not np.isfinite(log.times).any():
-        return np.ones(len(log.items))
-    ages = np.nanmax(log.times) - log.times
-    return 0.5 ** (np.where(np.isnan(ages), np.nanmax(ages), ages) / (86400 * half_life))
+    return 0.5 ** (seconds_ago(log) / (86400 * half_life))
 
 
 @dataclass(frozen=True)

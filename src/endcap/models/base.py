@@ -65,6 +65,10 @@ class ClosedForm(Recommender):
     whole: tuple[str, ...] = ()
     """Those of them whose best value depends on how much there is: chosen on all of a long log, not on a sample."""
 
+    def settle(self, field: str) -> None:
+        """Takes a field out of the grid: in this log its value changes nothing."""
+        self.grid = {name: values for name, values in self.grid.items() if name != field}
+
     @abstractmethod
     def fit(self, train: Interactions) -> Self:
         """Fits the buffers to the training log."""

@@ -71,7 +71,7 @@ class Knn(ClosedForm):
         self.history = config.last
         self.n_items = traits.n_items
         if len(traits.kinds) < 2:
-            self.grid = {field: values for field, values in self.grid.items() if field != "other"}
+            self.settle("other")
         self.register_buffer("item_offsets", torch.zeros(traits.n_items + 2, dtype=torch.int64))
         self.register_buffer("users", torch.zeros(0, dtype=torch.int32))
         self.register_buffer("user_offsets", torch.zeros(0, dtype=torch.int64))

@@ -53,7 +53,7 @@ class Own(ClosedForm):
         self.config = config
         self.history = config.history
         if len(traits.kinds) < 2:
-            self.grid = {field: values for field, values in self.grid.items() if field != "other"}
+            self.settle("other")
         self.register_buffer("again", torch.ones(traits.n_items + 1))
         self.register_buffer("popularity", torch.zeros(traits.n_items + 1))
 

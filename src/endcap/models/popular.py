@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from endcap.data.batch import Batch
-from endcap.data.interactions import KIND_INDEX, Interactions
+from endcap.data.interactions import KIND_INDEX, Interactions, seconds_ago
 from endcap.data.ranges import NotNegative
 from endcap.data.schema import GOALS, KINDS
 from endcap.data.vocabulary import Floats
@@ -60,10 +60,7 @@ class Popular(ClosedForm):
         return self.counts[goals(batch)]
 
     def _weights(self, train: Interactions) -> Floats:
-        if train.times is None or not np.isfinite(train.times).any():
-            return np.ones(len(train.items))
-        ages = (np.nanmax(train.times) - train.times) / DAY
-        ages[np.isnan(ages)] = np.nanmax(ages)  # when is unknown: as old as the oldest
+        ages = seconds_ago(train) / DAY
         weights = 0.5 ** (ages / self.config.half_life) if self.config.half_life > 0 else np.ones(len(ages))
         return np.where(ages <= self.config.window, weights, 0.0) if self.config.window > 0 else weights
 

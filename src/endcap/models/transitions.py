@@ -82,7 +82,7 @@ class Transitions(ClosedForm):
         targets = [kind for kind in traits.kinds if kind in ASKABLE]
         self.targets = targets if len(targets) > 1 else []
         if not self.targets:
-            self.grid = {field: values for field, values in self.grid.items() if field != "other"}
+            self.settle("other")
         rows = (len(self.targets) + 1) * (traits.n_items + 1)
         self.register_buffer("offsets", torch.zeros(rows + 1, dtype=torch.int32))
         self.register_buffer("columns", torch.zeros(0, dtype=torch.int32))
