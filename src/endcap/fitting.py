@@ -84,12 +84,13 @@ def fit(
     model = Hybrid([each.model for each in fitted.values()])
     if valid is not None:
         sample = sampled(valid, training)
-        pooled = pool(model.members, sample, repeat=task.repeat)
+        model.observe(train)
+        pooled = pool(model, sample, repeat=task.repeat)
         names = [config.parts[place].name for place in places]
-        selection = select(pooled, model.counted, names, sample, training.metric, config.worth)
+        selection = select(pooled, model.counted, names, sample, training.metric, config)
         places = [places[kept] for kept in selection.kept]
         model = Hybrid([fitted[place].model for place in places])
-        model.take(selection.blend)
+        model.take(selection.blend, selection.reranker)
         model.note = selection.note
     model.observe(train)
     parts = [fitted[place] for place in places]

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from endcap.bootstrap import interval, resampled
+from endcap.data.batch import ask
 from endcap.data.split import Queries
 from endcap.data.vocabulary import Floats
 from endcap.evaluation import SCORES, Evaluation
-from endcap.models.base import Recommender
-from endcap.models.blending import Blend, Pool, blend, levels, mixed
+from endcap.models.blending import Blend, Pool, blend, levels, mixed, said
+from endcap.models.hybrid import Hybrid, HybridConfig
+from endcap.models.reranking import Reranker, fit_reranker, reranked
 from endcap.ranking import CHUNK, scores
 
 BEST = 100
@@ -29,13 +32,15 @@ class Selection:
 
     kept: tuple[int, ...]  # places of the parts that bring something
     blend: Blend  # of those
+    reranker: Reranker | None  # of those; None: a second look brings nothing
     note: str  # in words, for a report
 
 
 @torch.inference_mode()
-def pool(parts: Sequence[Recommender], queries: Queries, *, repeat: bool) -> Pool:
-    """Each part's best items for each question, scored by all parts."""
-    found, columns, start, size = [], [], 0, 64
+def pool(model: Hybrid, queries: Queries, *, repeat: bool) -> Pool:
+    """Each part's best items for each question, scored by all parts, and what else is known of them."""
+    parts = model.members
+    found, known, columns, start, size = [], [], [], 0, 64
     while start < len(queries):
         chunk = queries.take(np.arange(start, min(start + size, len(queries))))
         scored = [scores(part, chunk.histories, chunk.goals, chunk.asked, repeat=repeat) for part in parts]
@@ -47,6 +52,9 @@ def pool(parts: Sequence[Recommender], queries: Queries, *, repeat: bool) -> Poo
         place = inside.cumsum(1) - 1
         packed = torch.full((len(chunk), int(inside.sum(1).max()), len(parts)), -torch.inf)
         packed[rows, place[rows, items]] = torch.stack([each[rows, items] for each in scored], 1)
+        candidates = torch.zeros(packed.shape[:2], dtype=torch.int64)
+        candidates[rows, place[rows, items]] = items
+        known.append(model.facts(ask(chunk.histories, chunk.goals, chunk.asked, last=model.history), candidates))
         owners = torch.from_numpy(np.repeat(np.arange(len(chunk)), np.diff(chunk.target_offsets)))
         targets = torch.from_numpy(chunk.targets)
         columns.append(torch.where(inside[owners, targets], place[owners, targets], -1))
@@ -54,13 +62,13 @@ def pool(parts: Sequence[Recommender], queries: Queries, *, repeat: bool) -> Poo
         start, size = start + size, max(1, min(CHUNK, SCORES // (len(parts) * scored[0].shape[1])))
     width = max(each.shape[1] for each in found)
     rows = torch.from_numpy(np.repeat(np.arange(len(queries)), np.diff(queries.target_offsets)))
-    wide = [torch.nn.functional.pad(each, (0, 0, 0, width - each.shape[1]), value=-torch.inf) for each in found]
-    return Pool(torch.cat(wide), rows, torch.cat(columns))
+    wide = [F.pad(each, (0, 0, 0, width - each.shape[1]), value=-torch.inf) for each in found]
+    facts = [F.pad(each, (0, 0, 0, width - each.shape[1])) for each in known]
+    return Pool(torch.cat(wide), rows, torch.cat(columns), torch.cat(facts))
 
 
-def judged(pooled: Pool, weighed: Blend, queries: Queries, metric: str) -> Floats:
-    """(questions,) a metric of the blended lists; equal scores in the order of their index."""
-    scored = mixed(pooled, weighed)
+def judged(pooled: Pool, scored: torch.Tensor, queries: Queries, metric: str) -> Floats:
+    """(questions,) a metric of the lists by (questions, candidates) scores; equal ones in the order of their index."""
     ranks = np.full(len(pooled.rows), np.inf)
     for start in range(0, len(ranks), CHUNK):
         part = slice(start, start + CHUNK)
@@ -73,32 +81,66 @@ def judged(pooled: Pool, weighed: Blend, queries: Queries, metric: str) -> Float
     return Evaluation(ranks, queries.target_offsets, None).metric(metric)
 
 
-def cross_fitted(pooled: Pool, counted: torch.Tensor, queries: Queries, metric: str, epsilons: torch.Tensor) -> Floats:
-    """(questions,) a metric, each half of the questions by the weights that the other half says."""
+def cross_fitted(
+    pooled: Pool, counted: torch.Tensor, queries: Queries, metric: str, epsilons: torch.Tensor, top: int = 0
+) -> Floats:
+    """(questions,) a metric, each half of the questions by what the other half says.
+
+    top: candidates that are looked at again.
+    """
     half = torch.from_numpy(np.random.default_rng(0).permutation(len(queries)) % 2 == 0)
     level, values = levels(pooled, counted), np.zeros(len(queries))
     for other in (half, ~half):
-        found = judged(pooled, blend(pooled.take(other), level, epsilons), queries, metric)
+        some = pooled.take(other)
+        weighed = blend(some, level, epsilons)
+        scored = mixed(pooled, weighed)
+        if top:
+            scored = twice(pooled, weighed, second_look(some, weighed, top))
+        found = judged(pooled, scored, queries, metric)
         values[~other.numpy()] = found[~other.numpy()]
     return values
 
 
+def second_look(pooled: Pool, weighed: Blend, top: int) -> Reranker:
+    """A reranker of the `top` best candidates by the weighted sum."""
+    summed, places, features = _best(pooled, weighed, top)
+    reached = pooled.columns >= 0
+    rows, columns = pooled.rows[reached], pooled.columns[reached]
+    answers = torch.zeros(pooled.scores.shape[:2])
+    answers[rows, columns] = 1.0 / torch.bincount(rows)[rows]  # the answers of one basket count one question
+    return fit_reranker(features, summed, answers.gather(1, places))
+
+
+def twice(pooled: Pool, weighed: Blend, reranker: Reranker) -> torch.Tensor:
+    """(questions, candidates) scores after a second look."""
+    summed, places, features = _best(pooled, weighed, int(reranker.top))
+    return mixed(pooled, weighed).scatter(1, places, reranked(reranker, summed, features))
+
+
+def _best(pooled: Pool, weighed: Blend, top: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(questions, n) the best sums, (questions, n) which candidates they are of, and what is known of those."""
+    summed, places = mixed(pooled, weighed).topk(min(top, pooled.scores.shape[1]), dim=1)
+    known = torch.cat([said(pooled, weighed), pooled.facts], 2)
+    return summed, places, known.gather(1, places.unsqueeze(2).expand(-1, -1, known.shape[2]))
+
+
 def select(
-    pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Queries, metric: str, worth: float
+    pooled: Pool, counted: torch.Tensor, names: Sequence[str], queries: Queries, metric: str, config: HybridConfig
 ) -> Selection:
     """Leaves out one part after the other as long as the lists get hardly worse; see the module.
 
-    counted: (parts,) which parts are no networks; names: of the parts, for the note;
-    worth: the share of the metric that all that is left out may cost.
+    The best candidates are looked at a second time where that makes lists better beyond doubt.
+
+    counted: (parts,) which parts are no networks; names: of the parts, for the note.
     """
     every = tuple(range(len(names)))
-    if len(queries) < FEWEST or len(every) == 1:
-        return Selection(every, blend(pooled, levels(pooled, counted)), "")
+    if len(queries) < FEWEST:
+        return Selection(every, blend(pooled, levels(pooled, counted)), None, "")
     epsilons = blend(pooled, levels(pooled, counted)).epsilons
 
-    def value(parts: Sequence[int]) -> Floats:
+    def value(parts: Sequence[int], top: int = 0) -> Floats:
         own = list(parts)
-        return cross_fitted(pooled.of(own), counted[own], queries, metric, epsilons[own])
+        return cross_fitted(pooled.of(own), counted[own], queries, metric, epsilons[own], top)
 
     kept, values = every, value(every)
     best_so_far = values.mean()
@@ -107,19 +149,37 @@ def select(
         tried = [value(parts) for parts in fewer]
         best = int(np.argmax([each.mean() for each in tried]))
         best_so_far = max(best_so_far, tried[best].mean())
-        if tried[best].mean() < (1 - worth) * best_so_far:  # or many small losses were a large one
+        if tried[best].mean() < (1 - config.worth) * best_so_far:  # or many small losses were a large one
             break
         kept, values = fewer[best], tried[best]
-    raw = Blend(torch.ones(1), torch.zeros(1), torch.ones(1))
-    alone = [judged(pooled.of([part]), raw, queries, metric) for part in every]
+    alone = [judged(pooled, pooled.scores[:, :, part], queries, metric) for part in every]
     best = max(every, key=lambda part: alone[part].mean())
     if alone[best].mean() > values.mean():  # likelihood is not the metric: never worse than the best part
         kept, values = (best,), alone[best]
     own = list(kept)
-    weighed = blend(pooled.of(own), levels(pooled.of(own), counted[own]), epsilons[own])
-    enough = bool(counted[own].all() and not counted.all())
-    of_counts = value([part for part in every if counted[part]]) if counted.any() and not counted[own].all() else None
-    return Selection(kept, weighed, _said(names, kept, weighed, metric, values, alone, of_counts, enough=enough))
+    mine = pooled.of(own)
+    weighed = blend(mine, levels(mine, counted[own]), epsilons[own])
+    lines = []
+    if len(every) > 1:
+        enough = bool(counted[own].all() and not counted.all())
+        of_counts = (
+            value([part for part in every if counted[part]]) if counted.any() and not counted[own].all() else None
+        )
+        lines.append(_said(names, kept, weighed, metric, values, alone, of_counts, enough=enough))
+    reranker = None
+    if config.rerank:
+        low, gain = _gain(value(kept, config.rerank) - values)
+        if low > 0:
+            reranker = second_look(mine, weighed, config.rerank)
+        left_out = "" if low > 0 else ", left out"
+        lines.append(f"a second look at the best {config.rerank} adds {gain}{left_out}")
+    return Selection(kept, weighed, reranker, "; ".join(lines))
+
+
+def _gain(values: Floats) -> tuple[float, str]:
+    """The lower end of the interval of a mean gain, and the gain in words."""
+    low, high = interval(resampled(values[:, None])[:, 0])
+    return low, f"{values.mean():+.4f} (95 % interval {low:+.4f} to {high:+.4f})".replace("-", "−")
 
 
 def _said(
@@ -150,7 +210,6 @@ def _said(
     if counts is None:
         lines += ["counts alone are enough"] * enough
     else:
-        low, high = interval(resampled((values - counts)[:, None])[:, 0])
-        gain = f"{values.mean() - counts.mean():+.4f} (95 % interval {low:+.4f} to {high:+.4f})".replace("-", "−")
-        lines.append(f"networks add {gain} to counts" + (": counts alone are enough" if not low > 0 else ""))
+        low, gain = _gain(values - counts)
+        lines.append(f"networks add {gain} to counts" + ("" if low > 0 else ": counts alone are enough"))
     return "; ".join(lines)

@@ -20,6 +20,7 @@ from endcap.fitting import fit, keep_chosen
 from endcap.models import Traits, build
 from endcap.models.blending import Blend, Pool, blend, levels, log_scores, mixed
 from endcap.models.hybrid import Hybrid, HybridConfig, latest
+from endcap.models.reranking import FACTS
 from endcap.models.transitions import TransitionsConfig
 from endcap.ranking import recommend
 from endcap.selection import judged, pool, select
@@ -43,6 +44,11 @@ def fitted() -> Fitted:
     return fit(hybrid(), parts.train, parts.valid, QUICK, Task())
 
 
+def pooled_scores(scores: Tensor, rows: Tensor, columns: Tensor) -> Pool:
+    """A pool of which nothing is known but what the parts say."""
+    return Pool(scores, rows, columns, torch.zeros(*scores.shape[:2], FACTS))
+
+
 def questions(n: int, candidates: int = 20) -> tuple[Tensor, Pool, Queries]:
     """Each question's answer at random; the first part knows it half of the time, the second is noise."""
     random = torch.Generator().manual_seed(0)
@@ -51,7 +57,7 @@ def questions(n: int, candidates: int = 20) -> tuple[Tensor, Pool, Queries]:
     scores[torch.arange(n), answers, 0] += 4.0 * (torch.arange(n) % 2)
     everyone = circle(n_users=n).valid
     queries = replace(everyone.take(np.arange(n)), targets=answers.numpy() + 1, target_offsets=np.arange(n + 1))
-    return answers, Pool(scores, torch.arange(n), answers), queries
+    return answers, pooled_scores(scores, torch.arange(n), answers), queries
 
 
 def test_who_is_new_is_shown_what_is_popular(fitted: Fitted) -> None:
@@ -75,7 +81,7 @@ def test_what_knows_more_counts_more() -> None:
 def test_answers_that_no_part_reaches_change_no_weight() -> None:
     _, pooled, _ = questions(200)
     reached = blend(pooled, torch.zeros(2))
-    more = Pool(
+    more = pooled_scores(
         torch.cat([pooled.scores, pooled.scores]),
         torch.cat([pooled.rows, pooled.rows + 200]),
         torch.cat([pooled.columns, torch.full((200,), -1)]),
@@ -89,25 +95,25 @@ def test_a_part_that_is_always_right_counts_a_finite_amount(counted: bool) -> No
     pooled.scores[torch.arange(200), answers, 0] = 100.0
     found = blend(pooled, levels(pooled, torch.tensor([counted, False])))
     assert torch.isfinite(found.weights).all()
-    assert judged(pooled, found, queries, "hr@1").mean() == 1.0
+    assert judged(pooled, mixed(pooled, found), queries, "hr@1").mean() == 1.0
 
 
 def test_a_score_that_is_not_a_number_is_no_hit() -> None:
     _, pooled, queries = questions(20)
     pooled.scores[:10, :, 0] = torch.nan
-    found = judged(pooled, Blend(torch.ones(2), torch.zeros(2), torch.ones(2)), queries, "hr@1")
+    found = judged(pooled, mixed(pooled, Blend(torch.ones(2), torch.zeros(2), torch.ones(2))), queries, "hr@1")
     assert not found[:10].any()
 
 
 def test_without_any_answer_all_parts_count_alike() -> None:
-    nothing = Pool(torch.randn(3, 4, 2), torch.arange(3), torch.full((3,), -1))
+    nothing = pooled_scores(torch.randn(3, 4, 2), torch.arange(3), torch.full((3,), -1))
     weights = blend(nothing, torch.zeros(2)).weights
     assert weights[0] == weights[1] > 0
 
 
 def test_a_part_that_brings_nothing_is_left_out() -> None:
     _, pooled, queries = questions(200)
-    found = select(pooled, torch.tensor([False, False]), ["wise", "noise"], queries, "ndcg@10", 0.005)
+    found = select(pooled, torch.tensor([False, False]), ["wise", "noise"], queries, "ndcg@10", hybrid(rerank=0))
     assert found.kept == (0,)
     assert "noise left out" in found.note
 
@@ -115,17 +121,17 @@ def test_a_part_that_brings_nothing_is_left_out() -> None:
 def test_the_pool_ranks_as_the_whole_catalogue_does(fitted: Fitted) -> None:
     parts, found = circle(), fitted.model
     assert isinstance(found, Hybrid)
-    pooled = pool(found.members, parts.valid, repeat=False)
+    pooled = pool(found, parts.valid, repeat=False)
     weighed = Blend(found.weights, found.levels, found.epsilons)
     for metric in ("ndcg@10", "hr@1", "mrr@20"):
         expected = evaluate(found, parts.valid).metric(metric)
-        np.testing.assert_allclose(judged(pooled, weighed, parts.valid, metric), expected)
+        np.testing.assert_allclose(judged(pooled, mixed(pooled, weighed), parts.valid, metric), expected)
 
 
 def test_levels_are_of_counts_alone() -> None:
     scores = torch.tensor([[[2.0, 1.0], [4.0, 5.0]], [[8.0, 3.0], [-torch.inf, -torch.inf]]])
     assert_close(
-        levels(Pool(scores, torch.tensor([0]), torch.tensor([0])), torch.tensor([True, False])),
+        levels(pooled_scores(scores, torch.tensor([0]), torch.tensor([0])), torch.tensor([True, False])),
         torch.tensor([6.0, 0.0]),
     )
 
@@ -158,7 +164,7 @@ def test_the_note_says_when_counts_are_enough(fitted: Fitted) -> None:
 def test_without_a_network_that_is_worth_it_counts_are_enough() -> None:
     _, pooled, queries = questions(200)
     pooled.scores[:, :, 1] = 0.0
-    found = select(pooled, torch.tensor([True, False]), ["wise", "noise"], queries, "ndcg@10", 0.005)
+    found = select(pooled, torch.tensor([True, False]), ["wise", "noise"], queries, "ndcg@10", hybrid(rerank=0))
     assert found.kept == (0,)
     assert found.note.endswith("counts alone are enough")
 
@@ -172,9 +178,11 @@ def test_many_small_losses_are_a_large_one(monkeypatch: pytest.MonkeyPatch) -> N
         return np.full(40, 0.996 ** (4 - some.scores.shape[2]))
 
     monkeypatch.setattr(selection, "cross_fitted", value)
-    found = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", 0.005)
+    found = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", hybrid(rerank=0))
     assert len(found.kept) == 3
-    everything = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", 0.0)
+    everything = select(
+        pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", hybrid(worth=0.0, rerank=0)
+    )
     assert len(everything.kept) == 4
 
 
@@ -182,7 +190,7 @@ def test_parts_are_fitted_side_by_side_to_what_they_are_in_turn(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(fitting, "PAYS", 0)
-    parts, config = circle(), hybrid(*PARTS, PARTS[1])
+    parts, config = circle(), hybrid(*PARTS, PARTS[1], rerank=0)
     heard: list[Epoch] = []
     together = fit(
         config, parts.train, parts.valid, QUICK, Task(),

@@ -5,7 +5,7 @@ is convex in the weights, so that they are found in moments and without a search
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -28,15 +28,17 @@ class Pool:
     scores: Tensor  # (questions, candidates, parts) candidates by their index
     rows: Tensor  # (answers,) the question of each answer
     columns: Tensor  # (answers,) which candidate it is; -1 where no part puts it among its best
+    facts: Tensor  # (questions, candidates, FACTS) what else is known of them, for a second look; see reranking.py
 
     def take(self, questions: Tensor) -> "Pool":
         """The questions that a (questions,) mask says."""
         inside = questions[self.rows]
-        return Pool(self.scores[questions], (questions.cumsum(0) - 1)[self.rows[inside]], self.columns[inside])
+        rows = (questions.cumsum(0) - 1)[self.rows[inside]]
+        return Pool(self.scores[questions], rows, self.columns[inside], self.facts[questions])
 
     def of(self, parts: Sequence[int]) -> "Pool":
         """The same candidates, scored by some of the parts."""
-        return Pool(self.scores[:, :, list(parts)], self.rows, self.columns)
+        return replace(self, scores=self.scores[:, :, list(parts)])
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def log_scores(scores: Tensor, level: float, epsilon: float) -> Tensor:
 
 def mixed(pool: Pool, blend: Blend) -> Tensor:
     """(questions, candidates) the blended scores; -inf past the last candidate."""
-    scored = _features(pool, blend.levels, blend.epsilons) @ blend.weights
+    scored = said(pool, blend) @ blend.weights
     return scored.masked_fill(pool.scores[:, :, 0] == -torch.inf, -torch.inf)
 
 
@@ -92,7 +94,7 @@ def blend(pool: Pool, level: Tensor, epsilons: Tensor | None = None) -> Blend:
 
 def _fitted(pool: Pool, start: Blend) -> tuple[float, Blend]:
     """(the mean surprise, the blend) of the best weights, with the levels and epsilons of `start`."""
-    features = _features(pool, start.levels, start.epsilons)
+    features = said(pool, start)
     outside = pool.scores[:, :, 0] == -torch.inf
     rows, columns = pool.rows[pool.columns >= 0], pool.columns[pool.columns >= 0]
     shares = 1.0 / torch.bincount(rows)[rows]  # the answers of one basket count one question
@@ -112,9 +114,9 @@ def _fitted(pool: Pool, start: Blend) -> tuple[float, Blend]:
     return float(surprise().detach()), Blend(heights.detach().clamp(-10, 5).exp(), start.levels, start.epsilons)
 
 
-def _features(pool: Pool, level: Tensor, epsilons: Tensor) -> Tensor:
+def said(pool: Pool, blend: Blend) -> Tensor:
     """(questions, candidates, parts) log-scores; 0 past the last candidate."""
     outside = pool.scores[:, :, 0] == -torch.inf
-    pairs = enumerate(zip(level.tolist(), epsilons.tolist(), strict=True))
+    pairs = enumerate(zip(blend.levels.tolist(), blend.epsilons.tolist(), strict=True))
     logs = [log_scores(pool.scores[:, :, part], each, epsilon) for part, (each, epsilon) in pairs]
     return torch.stack(logs, 2).masked_fill(outside.unsqueeze(2), 0.0)

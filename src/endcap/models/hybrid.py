@@ -26,6 +26,7 @@ from endcap.models.knn import KnnConfig
 from endcap.models.own import OwnConfig
 from endcap.models.popular import PopularConfig
 from endcap.models.recurrent import RecurrentConfig
+from endcap.models.reranking import Reranker, facts, reranked, trend_of
 from endcap.models.sequence import SequenceNetwork
 from endcap.models.transformer import TransformerConfig
 from endcap.models.transitions import TransitionsConfig
@@ -52,6 +53,7 @@ class HybridConfig:
     name: Literal["hybrid"] = "hybrid"
     parts: tuple[Annotated[PartConfig, Discriminator("name")], ...] = PARTS  # [[model.parts]], each a model's section
     worth: Chance = 0.005  # of the metric all that is left out may cost: a part takes time to train and to answer with
+    rerank: CountOrNone = 100  # best items that are looked at again, where validation says so; 0: never
     epochs: tuple[CountOrNone, ...] = ()  # of each part, chosen on validation; none: [train] epochs
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class Hybrid(Recommender):
     levels: Tensor  # (parts,) a counting part's usual best score; 0 for networks
     epsilons: Tensor  # (parts,) what a count of nothing is worth
     counts: Tensor  # (n_items + 1,) training events of each item: the scores where nothing is known of a visitor
+    trend: Tensor  # (n_items + 1,) whether demand for it grows
 
     def __init__(self, parts: Sequence[Recommender]) -> None:
         super().__init__()
@@ -79,6 +82,8 @@ class Hybrid(Recommender):
         self.register_buffer("levels", self.counted.float())
         self.register_buffer("epsilons", torch.full((len(parts),), EPSILONS[0]))
         self.register_buffer("counts", torch.zeros(0))
+        self.register_buffer("trend", torch.zeros(0))
+        self.reranker = Reranker(len(parts))
 
     @property
     def members(self) -> list[Recommender]:
@@ -94,27 +99,44 @@ class Hybrid(Recommender):
         """Counts the training part: validation hardly ever asks for a visitor without a history."""
         self.counts = torch.from_numpy(np.bincount(train.items, minlength=train.n_items + 1)).float()
         self.counts[0] = 0
+        self.trend = trend_of(train)
 
-    def take(self, blend: Blend) -> None:
-        """Weighs the parts as validation said."""
+    def take(self, blend: Blend, reranker: Reranker | None = None) -> None:
+        """Weighs the parts as validation said, and looks at the best items again where it said so."""
         self.weights.copy_(blend.weights)
         self.levels.copy_(blend.levels)
         self.epsilons.copy_(blend.epsilons)
+        self.reranker = reranker or Reranker(len(self.parts))
 
     def keep(self, other: "Hybrid") -> None:
         """Weighs the parts as another hybrid of the same parts does."""
         self.weights, self.levels, self.epsilons, self.note = other.weights, other.levels, other.epsilons, other.note
+        self.reranker = other.reranker
+
+    def facts(self, batch: Batch, items: Tensor) -> Tensor:
+        """(questions, candidates, FACTS) what is known of (questions, candidates) items beside what the parts say."""
+        arrived = max(0, int(items.max()) + 1 - len(self.counts))
+        return facts(batch, items, F.pad(self.counts, (0, arrived)), F.pad(self.trend, (0, arrived)))
 
     def score(self, batch: Batch) -> Tensor:
         """(batch, n_items + 1); each part sees the latest events that it looks at."""
         scores = [part.score(self._heard(part, latest(batch, part.history))) for part in self.members]
         width = max(each.shape[1] for each in scores)
-        result = torch.zeros(len(batch), width)
-        weighed = zip(scores, self.weights.tolist(), self.levels.tolist(), self.epsilons.tolist(), strict=True)
-        for each, weight, level, epsilon in weighed:
+        logs = []
+        for each, level, epsilon in zip(scores, self.levels.tolist(), self.epsilons.tolist(), strict=True):
             # Items that came after training: a part that counts has never seen one of them.
             whole = F.pad(each, (0, width - each.shape[1]), value=0.0 if level else -torch.inf)
-            result += weight * log_scores(whole, level, epsilon)
+            logs.append(log_scores(whole, level, epsilon))
+        result = torch.zeros(len(batch), width)
+        for each, weight in zip(logs, self.weights.tolist(), strict=True):
+            result.add_(each, alpha=weight)
+        if n := min(int(self.reranker.top), width - 1):
+            result[:, 0] = -torch.inf
+            summed, items = result.topk(n, dim=1)
+            features = torch.cat(
+                [torch.stack([each.gather(1, items) for each in logs], 2), self.facts(batch, items)], 2
+            )
+            result.scatter_(1, items, reranked(self.reranker, summed, features))
         unknown = batch.lengths == 0
         if unknown.any():
             result[unknown] = F.pad(self.counts, (0, width - len(self.counts)))
@@ -139,7 +161,7 @@ class Hybrid(Recommender):
         grown = [part.extend(content) if isinstance(part, Network) else part for part in self.members]
         other = type(self)(grown)
         other.keep(self)
-        other.counts = self.counts
+        other.counts, other.trend = self.counts, self.trend
         return other.eval()
 
 
