@@ -3,8 +3,8 @@
 Every figure that chooses is cross-fitted: a question is judged by weights that were fitted to the other half.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -120,8 +120,12 @@ def twice(pooled: Pool, weighed: Blend, reranker: Reranker) -> torch.Tensor:
 def _best(pooled: Pool, weighed: Blend, top: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(questions, n) the best sums, (questions, n) which candidates they are of, and what is known of those."""
     summed, places = mixed(pooled, weighed).topk(min(top, pooled.scores.shape[1]), dim=1)
-    known = torch.cat([said(pooled, weighed), pooled.facts], 2)
-    return summed, places, known.gather(1, places.unsqueeze(2).expand(-1, -1, known.shape[2]))
+
+    def of_best(each: torch.Tensor) -> torch.Tensor:
+        return each.gather(1, places.unsqueeze(2).expand(-1, -1, each.shape[2]))
+
+    best = replace(pooled, scores=of_best(pooled.scores), facts=of_best(pooled.facts))
+    return summed, places, torch.cat([said(best, weighed), best.facts], 2)
 
 
 def select(
@@ -142,16 +146,7 @@ def select(
         own = list(parts)
         return cross_fitted(pooled.of(own), counted[own], queries, metric, epsilons[own], top)
 
-    kept, values = every, value(every)
-    best_so_far = values.mean()
-    while len(kept) > 1:
-        fewer = [tuple(part for part in kept if part != out) for out in kept]
-        tried = [value(parts) for parts in fewer]
-        best = int(np.argmax([each.mean() for each in tried]))
-        best_so_far = max(best_so_far, tried[best].mean())
-        if tried[best].mean() < (1 - config.worth) * best_so_far:  # or many small losses were a large one
-            break
-        kept, values = fewer[best], tried[best]
+    kept, values = _fewest(value, every, config.worth)
     alone = [judged(pooled, pooled.scores[:, :, part], queries, metric) for part in every]
     best = max(every, key=lambda part: alone[part].mean())
     if alone[best].mean() > values.mean():  # likelihood is not the metric: never worse than the best part
@@ -161,10 +156,9 @@ def select(
     weighed = blend(mine, levels(mine, counted[own]), epsilons[own])
     lines = []
     if len(every) > 1:
+        some = [part for part in every if counted[part]]
+        of_counts = value(some) if some and not counted[own].all() else None
         enough = bool(counted[own].all() and not counted.all())
-        of_counts = (
-            value([part for part in every if counted[part]]) if counted.any() and not counted[own].all() else None
-        )
         lines.append(_said(names, kept, weighed, metric, values, alone, of_counts, enough=enough))
     reranker = None
     if config.rerank:
@@ -174,6 +168,23 @@ def select(
         left_out = "" if low > 0 else ", left out"
         lines.append(f"a second look at the best {config.rerank} adds {gain}{left_out}")
     return Selection(kept, weighed, reranker, "; ".join(lines))
+
+
+def _fewest(
+    value: Callable[[Sequence[int]], Floats], every: tuple[int, ...], worth: float
+) -> tuple[tuple[int, ...], Floats]:
+    """The parts that are left, with their (questions,) values: what is left out costs `worth` of the best at most."""
+    kept, values = every, value(every)
+    best_so_far = values.mean()
+    while len(kept) > 1:
+        fewer = [tuple(part for part in kept if part != out) for out in kept]
+        tried = [value(parts) for parts in fewer]
+        best = int(np.argmax([each.mean() for each in tried]))
+        best_so_far = max(best_so_far, tried[best].mean())
+        if tried[best].mean() < (1 - worth) * best_so_far:  # or many small losses were a large one
+            break
+        kept, values = fewer[best], tried[best]
+    return kept, values
 
 
 def _gain(values: Floats) -> tuple[float, str]:
