@@ -6,6 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from endcap.data.batch import ask
+from endcap.data.interactions import KIND_INDEX
 from endcap.models import knn
 from endcap.models.base import Traits
 from endcap.models.knn import Knn, KnnConfig
@@ -54,6 +55,12 @@ def test_what_neighbours_had_by_another_kind_counts_less() -> None:
     config = replace(PLAIN, other=0.25)
     assert_close(scores(config, train, [[1]], PURCHASE), torch.tensor([[0.25, 1, 0.25]]))
     assert_close(scores(config, train, [[1]], VIEW), torch.tensor([[1.0, 1, 1]]))
+
+
+def test_what_neighbours_were_only_shown_they_did_not_have() -> None:
+    shown = KIND_INDEX["impression"]
+    train = log([[1, 2, 3, 3]], 3, kinds=[VIEW, PURCHASE, shown, shown])
+    assert_close(scores(replace(PLAIN, other=0.25), train, [[1]], VIEW), torch.tensor([[1.0, 0.25, 0]]))
 
 
 def test_pieces_of_a_batch_are_scored_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:

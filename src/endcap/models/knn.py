@@ -19,7 +19,7 @@ from endcap.data.interactions import Interactions, spans, staleness
 from endcap.data.ranges import Count, NotNegative, Portion
 from endcap.data.vocabulary import Floats, Ints
 from endcap.models.base import ClosedForm, Traits
-from endcap.models.popular import goals, prior
+from endcap.models.popular import ASKABLE, goals, prior
 from endcap.models.transitions import ages
 
 POPULARITY = 1e-6
@@ -28,6 +28,8 @@ NEGLIGIBLE = 1e-3
 """Events of the history with less weight than this are not looked up."""
 ENTRIES = 4_000_000
 """Pairs of an event and a neighbour that are looked at together: some 100 MB."""
+ANSWERS = sum(1 << (kind - 1) for kind in ASKABLE)
+"""The bits of the kinds that can be an answer: what a neighbour was only shown, or took out again, it did not have."""
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,13 @@ class Knn(ClosedForm):
         return _nearest(likeness, self.config.neighbours)
 
     def _had(self, likeness: sparse.csr_array, goal: int) -> sparse.csr_array:
-        """(n, n_items + 1) what the neighbours had, by an event of the kind asked for or by another one."""
+        """(n, n_items + 1) what the neighbours had, by an event of the kind asked for or of another that can be one."""
         users, columns = np.unique(likeness.indices, return_inverse=True)
         offsets = self.user_offsets.numpy()
         places, starts = spans(offsets[users], offsets[users + 1])
-        asked = (self.kinds.numpy()[places] >> max(goal - 1, 0)) & 1 if goal else np.ones(len(places))
-        counts = np.where(asked, 1.0, self.config.other)
+        kinds = self.kinds.numpy()[places]
+        asked = kinds & (1 << (goal - 1) if goal else ANSWERS)
+        counts = np.where(asked, 1.0, np.where(kinds & ANSWERS, self.config.other, 0.0))
         had = sparse.csr_array((counts, self.items.numpy()[places], starts), shape=(len(users), self.n_items + 1))
         near = sparse.csr_array((likeness.data, columns, likeness.indptr), shape=(likeness.shape[0], len(users)))
         return (near @ had).astype(np.float32)
