@@ -50,7 +50,7 @@ SETS = {
     ),
     "Diginetica": Set(
         DATA / "sessions_diginetica", "given",
-        ("transitions", "knn", CONFIGS / "sessions-transformer.toml", CONFIGS / "sessions-hybrid.toml"),
+        ("transitions", "knn", CONFIGS / "sessions-hybrid.toml"),
         ("hr@10", "ndcg@10", "hr@20", "mrr@20"),
         {"SR-PredAO on DIDN (arXiv 2309.12218)": (math.nan, math.nan, 0.5786, 0.2049)},
     ),
