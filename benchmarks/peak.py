@@ -9,6 +9,8 @@ softmax     loss and gradients of the full softmax of one training step over the
             chunks, `torch.nn.functional.linear_cross_entropy`, and plain `cross_entropy` over all logits. Its share of
             the GEMM peak counts the three products that are needed (logits, gradients of states and of items), not what
             an implementation computes again. Beside them shared negatives, which need fewer.
+update      of the vectors of those items after one step: AdamW on all rows, SparseAdam on the rows that an event, a
+            target or a shared negative of the step touched.
 evaluation  of the 22,363 users of Beauty, among all items: the encoder, the product, counting ranks
             and the first ten, apart. Untrained weights: time does not depend on them.
 
@@ -97,6 +99,18 @@ def steps(dim: int) -> dict[str, Callable[[], object]]:
     return {name: partial(learned, loss) for name, loss in named.items()}
 
 
+def updates(dim: int) -> dict[str, Callable[[], object]]:
+    """Name -> one update of the item table."""
+    touched = torch.randint(1, ITEMS + 1, (2 * POSITIONS + NEGATIVES,)).unique()
+    dense, sparse = (torch.randn(ITEMS + 1, dim, requires_grad=True) for _ in range(2))
+    dense.grad = torch.randn(ITEMS + 1, dim)
+    sparse.grad = torch.sparse_coo_tensor(touched.unsqueeze(0), torch.randn(len(touched), dim), sparse.shape)
+    return {
+        "all rows": torch.optim.AdamW([dense], fused=True).step,
+        "touched rows": torch.optim.SparseAdam([sparse]).step,
+    }
+
+
 @torch.inference_mode()
 def evaluated(name: str, parts: object) -> dict[str, float]:
     """Seconds of each part of an evaluation, as `evaluate` goes through it, and of the whole."""
@@ -136,12 +150,14 @@ def main() -> None:
     log = prepare(backend.local(), DataConfig(events=str(BEAUTY)), CleanConfig(), SplitConfig(method="leave-one-out"))
     parts = split(log.table)
     runs = {(dim, name): run for dim in (64, 128) for name, run in steps(dim).items()}
+    changes = {(dim, name): run for dim in (64, 128) for name, run in updates(dim).items()}
     rounds = []
     for _ in range(given.rounds):
         rounds.append({
             "gemm": max(gemm(size) for size in SIZES),
             "memory": copied(),
             **{f"softmax/{dim}/{name}": seconds(run) for (dim, name), run in runs.items()},
+            **{f"update/{dim}/{name}": seconds(run) for (dim, name), run in changes.items()},
             **{f"evaluation/{name}/{part}": took for name in ("transformer", "gru")
                for part, took in evaluated(name, parts).items()},
         })  # fmt: skip
@@ -158,6 +174,9 @@ def main() -> None:
         share = 6e-9 * POSITIONS * ITEMS * dim / each["median"] / peak
         beside = "" if name == "sampled" else f"{share:.0%} of the peak"
         print(f"| softmax of {POSITIONS:,} positions, {dim} numbers, {name} | {spread(each, '.4f')} s | {beside} |")
+    for dim, name in changes:
+        each = found[f"update/{dim}/{name}"]
+        print(f"| update of the item table, {dim} numbers, {name} | {spread(each, '.4f')} s | |")
     for name, each in found.items():
         if name.startswith("evaluation/"):
             print(f"| {name.replace('/', ', ')} | {spread(each, '.2f')} s | |")
