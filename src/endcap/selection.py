@@ -173,10 +173,13 @@ def select(
 def _fewest(
     value: Callable[[Sequence[int]], Floats], every: tuple[int, ...], worth: float
 ) -> tuple[tuple[int, ...], Floats]:
-    """The parts that are left, with their (questions,) values: what is left out costs `worth` of the best at most."""
+    """The parts that are left, with their (questions,) values: what is left out costs `worth` of the best at most.
+
+    0: all are left; weights say what they bring, and a difference that chance makes drops none.
+    """
     kept, values = every, value(every)
     best_so_far = values.mean()
-    while len(kept) > 1:
+    while worth and len(kept) > 1:
         fewer = [tuple(part for part in kept if part != out) for out in kept]
         tried = [value(parts) for parts in fewer]
         best = int(np.argmax([each.mean() for each in tried]))

@@ -180,10 +180,20 @@ def test_many_small_losses_are_a_large_one(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(selection, "cross_fitted", value)
     found = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", hybrid(rerank=0))
     assert len(found.kept) == 3
-    everything = select(
-        pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", hybrid(worth=0.0, rerank=0)
-    )
-    assert len(everything.kept) == 4
+
+
+def test_a_worth_of_nothing_leaves_none_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, pooled, queries = questions(40)
+    pooled = pooled.of([1, 1, 1, 1])
+
+    def value(some: Pool, *_: object) -> np.ndarray:
+        return np.full(40, 1.5 - some.scores.shape[2] / 10)  # fewer seem better
+
+    monkeypatch.setattr(selection, "cross_fitted", value)
+    for worth, kept in ((0.0, 4), (0.005, 1)):
+        config = hybrid(worth=worth, rerank=0)
+        found = select(pooled, torch.zeros(4, dtype=torch.bool), list("abcd"), queries, "ndcg@10", config)
+        assert len(found.kept) == kept
 
 
 def test_parts_are_fitted_side_by_side_to_what_they_are_in_turn(

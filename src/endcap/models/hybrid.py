@@ -52,7 +52,7 @@ class HybridConfig:
 
     name: Literal["hybrid"] = "hybrid"
     parts: tuple[Annotated[PartConfig, Discriminator("name")], ...] = PARTS  # [[model.parts]], each a model's section
-    worth: Chance = 0.005  # of the metric all that is left out may cost: a part takes time to train and to answer with
+    worth: Chance = 0.005  # of the metric all that is left out may cost, for a part takes time; 0: none is left out
     rerank: CountOrNone = 100  # best items that are looked at again, where validation says so; 0: never
     epochs: tuple[CountOrNone, ...] = ()  # of each part, chosen on validation; none: [train] epochs
 
