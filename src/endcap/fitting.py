@@ -51,7 +51,8 @@ def fit(
     hybrid are kept and how much each counts.
     Without, the config is taken as it is and all its epochs are trained: the `refit` protocol; the weights of a hybrid
     are yet to be taken (see `keep_chosen`).
-    A network goes on from `start`, where one is given; counting models, and the networks of a hybrid, begin anew.
+    A network goes on from `start`, where one is given, and so does each network of a hybrid that stands in that of
+    `start` too; counting models begin anew.
     With `checkpoint` (a folder), every epoch is saved there, and a run that was killed goes on from the
     last one to the same result.
     processes: the parts of a hybrid may be fitted at a time, each in a process of its own with one thread. They are
@@ -64,6 +65,7 @@ def fit(
     places = list(range(len(config.parts)))
     if valid is not None and not task.repeat:  # what nobody may be shown is no use to count
         places = [place for place in places if not isinstance(config.parts[place], OwnConfig)] or places
+    starts = [None] * len(config.parts) if start is None else start.of_parts(config)
     heard: list[Epoch] = []
 
     def hear(epoch: Epoch) -> None:
@@ -75,6 +77,7 @@ def fit(
             config.parts[place],
             of_part(config, place, training),
             None if checkpoint is None else checkpoint / f"{place}-{config.parts[place].name}",
+            starts[place],
         )
         for place in places
     }
@@ -132,9 +135,10 @@ class _Job:
     config: PartConfig
     training: TrainConfig
     checkpoint: Path | None
+    start: Start | None
 
     def fit(self, given: Given, hear: Callable[[Epoch], None]) -> Fitted:
-        return fit_part(self.config, given, self.training, checkpoint=self.checkpoint, on_epoch=hear)
+        return fit_part(self.config, given, self.training, start=self.start, checkpoint=self.checkpoint, on_epoch=hear)
 
 
 def _in_turn(jobs: dict[int, _Job], given: Given, hear: Callable[[Epoch], None]) -> dict[int, Fitted]:

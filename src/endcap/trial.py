@@ -23,6 +23,7 @@ from endcap.experiment import Outcome, told
 from endcap.fitting import fit, keep_chosen
 from endcap.live_log import LiveLog, asked_of, cuts
 from endcap.models import Network, Traits
+from endcap.models.hybrid import Hybrid
 from endcap.models.warm import Start
 from endcap.training import Task
 
@@ -77,9 +78,9 @@ def held_back(name: str, version: Version, log: LiveLog, until: float, newest_da
 
 
 def start_of(version: Version) -> Start | None:
-    """Where a network goes on from; counting models are counted anew."""
+    """Where a network, or those of a hybrid, go on from; counting models are counted anew."""
     model = version.artifact.model
-    return Start(model, version.artifact.vocabulary) if isinstance(model, Network) else None
+    return Start(model, version.artifact.vocabulary) if isinstance(model, Network | Hybrid) else None
 
 
 def compared(trial: Trial, version: Version, outcome: Outcome) -> Compared:
@@ -120,7 +121,7 @@ def last_fit(trial: Trial, version: Version, outcome: Outcome, start: Start | No
     task = Task(config.data.goal, config.data.min_rating, bool(tried.facts["repeat"]))
     model = fit(config.model, parts.train, None, training, task, content=content, start=start).model
     keep_chosen(tried.model, model)
-    if isinstance(model, Network) and not all(bool(each.isfinite().all()) for each in model.parameters()):
+    if not all(bool(each.isfinite().all()) for each in model.parameters()):
         raise InputError("training on everything ended in numbers that are none; lower [train] learning_rate")
     last = math.nextafter(float(pc.max(every["time"]).as_py()), math.inf)
     facts = {

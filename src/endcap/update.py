@@ -5,7 +5,8 @@ for the decision; before them, at most as many answers again and at most the lat
 all earlier events are training. So neither the choice of epochs nor the decision is made on what the live model, from
 which the new one starts, has learned by heart.
 
-1. A network goes on from the live one (models/warm.py) on the training part; validation chooses how many epochs.
+1. A network, or each of a hybrid, goes on from the live one (models/warm.py) on the training part; validation chooses
+   how many epochs.
 2. It is trained that long on training and validation together, and measured on the newest days, beside the live model.
 3. If its mean is not below the live one's, it is trained that long on everything, saved and made live.
 

@@ -1,5 +1,7 @@
 """A network goes on from another: the circle, where items have come, gone and changed places."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,6 +16,7 @@ from endcap.evaluation import evaluate
 from endcap.features.base import Content, Packed
 from endcap.fitting import fit
 from endcap.models import Network, Traits, build
+from endcap.models.hybrid import Hybrid, HybridConfig
 from endcap.models.warm import Start, warm_start
 from endcap.training import Task, TrainConfig
 from tests.worlds import circle_table
@@ -122,6 +125,37 @@ def test_one_epoch_from_a_start_is_worth_more_than_one_from_nothing() -> None:
     )
     cold_hits, warm_hits = (evaluate(each, after.test).metric("hr@1").mean() for each in (cold, warm))
     assert warm_hits > cold_hits + 0.3
+
+
+def hybrid(*dims: int) -> HybridConfig:
+    parts = [{"name": "transitions"}, *({"name": "gru", "dim": dim, "start": "random"} for dim in dims)]
+    found = model("hybrid", parts=parts, worth=0.0, rerank=0)
+    assert isinstance(found, HybridConfig)
+    return found
+
+
+def test_the_networks_of_a_hybrid_go_on_each_from_its_own() -> None:
+    before, after = world(without="i5"), world(reverse=True)
+    old = fit(hybrid(16, 8, 8), before.train, None, TRAIN, Task()).model
+    assert isinstance(old, Hybrid)
+    start = Start(old, before.train.vocabulary)
+    found = [None if each is None else each.model for each in start.of_parts(hybrid(8, 16, 32))]
+    assert found == [None, old.members[2], old.members[1], None]
+    still = replace(TRAIN, epochs=1, learning_rate=1e-9)
+    new = fit(hybrid(8, 16), after.train, after.valid, still, Task(), start=start).model
+    assert isinstance(new, Hybrid)
+    ids = [f"i{number}" for number in range(N) if number != 5]
+    for network, was in ((new.members[1], old.members[2]), (new.members[2], old.members[1])):
+        rows, earlier = after.train.vocabulary.index(ids), before.train.vocabulary.index(ids)
+        weights = network.state_dict()["items.weight"][rows]
+        torch.testing.assert_close(weights, was.state_dict()["items.weight"][earlier])
+
+
+def test_a_single_network_is_no_start_for_a_hybrid() -> None:
+    parts = world()
+    start = Start(trained("gru", parts), parts.train.vocabulary)
+    with pytest.raises(InputError, match="single network"):
+        fit(hybrid(16), parts.train, None, TRAIN, Task(), start=start)
 
 
 def test_another_sort_of_network_is_no_start() -> None:

@@ -43,6 +43,7 @@ class SequenceNetwork(Network):
 
     def __init__(self, config: SequenceConfig, traits: Traits, encoder: nn.Module) -> None:
         super().__init__()
+        self.config = config
         self.history = config.history
         self.start = config.start
         self.items = ItemTable(traits, config.dim, config.loss, config.items)

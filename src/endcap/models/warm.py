@@ -10,6 +10,7 @@ from torch import Tensor
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Vocabulary
 from endcap.models.base import Network
+from endcap.models.hybrid import Hybrid, HybridConfig
 from endcap.models.items import ItemTable
 from endcap.models.sequence import SequenceNetwork
 
@@ -22,14 +23,26 @@ TOLD = ("context.", "question.goal.", "question.wait.")
 
 @dataclass(frozen=True)
 class Start:
-    """A trained network to go on from, and what its indices mean."""
+    """A trained network to go on from, or a hybrid whose networks are gone on from, and what their indices mean."""
 
-    model: Network
+    model: Network | Hybrid
     vocabulary: Vocabulary
+
+    def of_parts(self, config: HybridConfig) -> "list[Start | None]":
+        """For each part of `config` the network of this hybrid that was made to the same config; None: it has none."""
+        if not isinstance(self.model, Hybrid):
+            raise InputError("cannot go on from a single network with a hybrid; train it from the start")
+        left = [part for part in self.model.members if isinstance(part, SequenceNetwork)]
+        found: list[Start | None] = []
+        for part in config.parts:
+            same = next((each for each in left if each.config == part), None)
+            left = [each for each in left if each is not same]
+            found.append(None if same is None else Start(same, self.vocabulary))
+        return found
 
 
 @torch.no_grad()
-def warm_start(new: Network, old: Network, old_vocabulary: Vocabulary, new_vocabulary: Vocabulary) -> None:
+def warm_start(new: Network, old: Network | Hybrid, old_vocabulary: Vocabulary, new_vocabulary: Vocabulary) -> None:
     """Copies into `new` what `old` learned: rows of items by id, everything else where the shapes are equal.
 
     `new` has observed its training part: its statistics and what it knows of the items stay its own. What `old` was
