@@ -93,9 +93,7 @@ def cross_fitted(
     for other in (half, ~half):
         some = pooled.take(other)
         weighed = blend(some, level, epsilons)
-        scored = mixed(pooled, weighed)
-        if top:
-            scored = twice(pooled, weighed, second_look(some, weighed, top))
+        scored = twice(pooled, weighed, second_look(some, weighed, top)) if top else mixed(pooled, weighed)
         found = judged(pooled, scored, queries, metric)
         values[~other.numpy()] = found[~other.numpy()]
     return values
@@ -156,10 +154,13 @@ def select(
     weighed = blend(mine, levels(mine, counted[own]), epsilons[own])
     lines = []
     if len(every) > 1:
+        lines += _said(names, kept, weighed, metric, values, alone)
         some = [part for part in every if counted[part]]
-        of_counts = value(some) if some and not counted[own].all() else None
-        enough = bool(counted[own].all() and not counted.all())
-        lines.append(_said(names, kept, weighed, metric, values, alone, of_counts, enough=enough))
+        if counted[own].all():
+            lines += ["counts alone are enough"] * (len(some) < len(every))
+        elif some:
+            low, gain = _gain(values - value(some))
+            lines.append(f"networks add {gain} to counts" + ("" if low > 0 else ": counts alone are enough"))
     reranker = None
     if config.rerank:
         low, gain = _gain(value(kept, config.rerank) - values)
@@ -197,20 +198,9 @@ def _gain(values: Floats) -> tuple[float, str]:
 
 
 def _said(
-    names: Sequence[str],
-    kept: Sequence[int],
-    weighed: Blend,
-    metric: str,
-    values: Floats,
-    alone: Sequence[Floats],
-    counts: Floats | None,
-    *,
-    enough: bool,
-) -> str:
-    """values: (questions,) of what is kept; alone: of each part; counts: of all that count, where networks are kept.
-
-    enough: networks were tried and none is kept.
-    """
+    names: Sequence[str], kept: Sequence[int], weighed: Blend, metric: str, values: Floats, alone: Sequence[Floats]
+) -> list[str]:
+    """values: (questions,) of what is kept; alone: of each part."""
     best = max(range(len(names)), key=lambda part: alone[part].mean())
     weights = ", ".join(
         f"{names[part]} {weight:.2f}" for part, weight in zip(kept, weighed.weights.tolist(), strict=True)
@@ -218,12 +208,5 @@ def _said(
     said = (
         f"validation {metric.upper()} {values.mean():.4f}, its best part {names[best]} alone {alone[best].mean():.4f}"
     )
-    lines = [f"weights {weights}; {said}"]
-    if out := [name for part, name in enumerate(names) if part not in kept]:
-        lines.append(f"{', '.join(out)} left out as bringing too little")
-    if counts is None:
-        lines += ["counts alone are enough"] * enough
-    else:
-        low, gain = _gain(values - counts)
-        lines.append(f"networks add {gain} to counts" + ("" if low > 0 else ": counts alone are enough"))
-    return "; ".join(lines)
+    out = [name for part, name in enumerate(names) if part not in kept]
+    return [f"weights {weights}", said, *([f"{', '.join(out)} left out as bringing too little"] if out else [])]

@@ -96,7 +96,10 @@ class Hybrid(Recommender):
         return torch.tensor([not isinstance(part, Network) for part in self.parts])
 
     def observe(self, train: Interactions) -> None:
-        """Counts the training part: validation hardly ever asks for a visitor without a history."""
+        """Counts the training part, and tells where demand goes.
+
+        The counts answer who is unknown: validation hardly ever asks for a visitor without a history.
+        """
         self.counts = torch.from_numpy(np.bincount(train.items, minlength=train.n_items + 1)).float()
         self.counts[0] = 0
         self.trend = trend_of(train)
@@ -133,9 +136,8 @@ class Hybrid(Recommender):
         if n := min(int(self.reranker.top), width - 1):
             result[:, 0] = -torch.inf
             summed, items = result.topk(n, dim=1)
-            features = torch.cat(
-                [torch.stack([each.gather(1, items) for each in logs], 2), self.facts(batch, items)], 2
-            )
+            said = torch.stack([each.gather(1, items) for each in logs], 2)
+            features = torch.cat([said, self.facts(batch, items)], 2)
             result.scatter_(1, items, reranked(self.reranker, summed, features))
         unknown = batch.lengths == 0
         if unknown.any():

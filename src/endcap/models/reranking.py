@@ -75,9 +75,8 @@ def facts(batch: Batch, items: Tensor, counts: Tensor, trend: Tensor) -> Tensor:
     wanted = (batch.kinds[places] == asked) | (asked == 0)
     had = items.unsqueeze(2) == past.unsqueeze(1)  # (questions, candidates, back)
     of_kind = [torch.where(had & each.unsqueeze(1), near.unsqueeze(1), 0.0).amax(2) for each in (wanted, ~wanted)]
-    again = (
-        (past.unsqueeze(2) == past.unsqueeze(1)).tril(-1).any(1)
-    )  # (questions, back) whether an older one is the same
+    same = past.unsqueeze(2) == past.unsqueeze(1)  # (questions, back, back)
+    again = same.tril(-1).any(1)  # (questions, back) whether an older one is the same
     of_history = [lengths.float().log1p(), again.sum(1) / inside.sum(1).clamp(min=1), again[:, 0].float()]
     told = [each.unsqueeze(1).expand(n, width) for each in of_history]
     return torch.stack([*of_kind, had.sum(2).float(), counts[items].log1p(), trend[items], *told], 2)
