@@ -198,7 +198,9 @@ def _result(
     metrics, evaluation = look(parts.test, task.repeat)
     evaluate_seconds = time.perf_counter() - started
     other, _ = look(parts.test, not task.repeat)
-    chosen_by = evaluate(fitted.model, parts.valid, repeat=task.repeat).metric(config.train.metric)
+    valid = fitted.valid
+    if valid is None and len(parts.valid):
+        valid = float(evaluate(fitted.model, parts.valid, repeat=task.repeat).metric(config.train.metric).mean())
     return (
         Result(
             model=config.model.name,
@@ -222,7 +224,7 @@ def _result(
             slices=slices(evaluation, parts.test, train),
             note=getattr(fitted.model, "note", ""),
             chosen=_chosen(fitted),
-            valid=float(chosen_by.mean()) if len(chosen_by) else math.nan,
+            valid=math.nan if valid is None else valid,
         ),
         evaluation,
     )

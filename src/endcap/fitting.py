@@ -84,7 +84,7 @@ def fit(
     events = sum(job.training.epochs * len(train.items) for job in jobs.values() if not counting(job.config))
     at_a_time = min(processes, len(jobs)) if events >= PAYS else 1
     fitted = _side_by_side(jobs, given, at_a_time, hear) if at_a_time > 1 else _in_turn(jobs, given, hear)
-    model = Hybrid([each.model for each in fitted.values()])
+    model, judged = Hybrid([each.model for each in fitted.values()]), None
     if valid is not None:
         sample = sampled(valid, training)
         model.observe(train)
@@ -94,14 +94,15 @@ def fit(
         places = [places[kept] for kept in selection.kept]
         model = Hybrid([fitted[place].model for place in places])
         model.take(selection.blend, selection.reranker)
-        model.note = selection.note
+        model.note, judged = selection.note, selection.valid
     model.observe(train)
     parts = [fitted[place] for place in places]
     chosen = tuple(part.config for part in parts if not isinstance(part.config, HybridConfig))
     epochs = tuple(part.best_epoch for part in parts)
     return Fitted(
-        model.eval(), replace(config, parts=chosen, epochs=epochs), heard, sum(epochs), time.perf_counter() - started
-    )
+        model.eval(), replace(config, parts=chosen, epochs=epochs), heard, sum(epochs), time.perf_counter() - started,
+        judged,
+    )  # fmt: skip
 
 
 def of_part(config: HybridConfig, place: int, training: TrainConfig) -> TrainConfig:

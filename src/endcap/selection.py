@@ -33,6 +33,7 @@ class Selection:
     kept: tuple[int, ...]  # places of the parts that bring something
     blend: Blend  # of those
     reranker: Reranker | None  # of those; None: a second look brings nothing
+    valid: float | None  # the metric of all that, cross-fitted; None: there are too few questions
     note: str  # in words, for a report
 
 
@@ -137,7 +138,7 @@ def select(
     """
     every = tuple(range(len(names)))
     if len(queries) < FEWEST:
-        return Selection(every, blend(pooled, levels(pooled, counted)), None, "")
+        return Selection(every, blend(pooled, levels(pooled, counted)), None, None, "")
     epsilons = blend(pooled, levels(pooled, counted)).epsilons
 
     def value(parts: Sequence[int], top: int = 0) -> Floats:
@@ -163,12 +164,13 @@ def select(
             lines.append(f"networks add {gain} to counts" + ("" if low > 0 else ": counts alone are enough"))
     reranker = None
     if config.rerank:
-        low, gain = _gain(value(kept, config.rerank) - values)
+        again = value(kept, config.rerank)
+        low, gain = _gain(again - values)
         if low > 0:
-            reranker = second_look(mine, weighed, config.rerank)
+            reranker, values = second_look(mine, weighed, config.rerank), again
         left_out = "" if low > 0 else ", left out"
         lines.append(f"a second look at the best {config.rerank} adds {gain}{left_out}")
-    return Selection(kept, weighed, reranker, "; ".join(lines))
+    return Selection(kept, weighed, reranker, float(values.mean()), "; ".join(lines))
 
 
 def _fewest(

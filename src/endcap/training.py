@@ -76,6 +76,7 @@ class Fitted:
     epochs: list[Epoch]
     best_epoch: int  # 0 for counting models; of a hybrid the sum over its networks
     seconds: float
+    valid: float | None = None  # the validation metric, where more than an epoch was fitted to it: cross-fitted
 
 
 @dataclass(frozen=True)
