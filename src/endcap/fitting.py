@@ -87,7 +87,7 @@ def fit(
     model, judged = Hybrid([each.model for each in fitted.values()]), None
     if valid is not None:
         sample = sampled(valid, training)
-        model.observe(train)
+        model.observe(train, content)
         pooled = pool(model, sample, repeat=task.repeat)
         names = [config.parts[place].name for place in places]
         selection = select(pooled, model.counted, names, sample, training.metric, config)
@@ -95,7 +95,7 @@ def fit(
         model = Hybrid([fitted[place].model for place in places])
         model.take(selection.blend, selection.reranker)
         model.note, judged = selection.note, selection.valid
-    model.observe(train)
+    model.observe(train, content)
     parts = [fitted[place] for place in places]
     chosen = tuple(part.config for part in parts if not isinstance(part.config, HybridConfig))
     epochs = tuple(part.best_epoch for part in parts)

@@ -8,15 +8,18 @@ from torch.testing import assert_close
 
 from endcap.data.batch import ask
 from endcap.data.interactions import KIND_INDEX, Histories
-from endcap.data.split import Queries
+from endcap.data.split import Queries, Split
 from endcap.evaluation import evaluate
+from endcap.features.base import Content, Packed
 from endcap.fitting import fit
 from endcap.models import Traits, build
 from endcap.models.blending import Pool, blend, levels, mixed, said
-from endcap.models.hybrid import Hybrid
-from endcap.models.reranking import FACTS, Reranker, facts, fit_reranker, reranked, trend_of
+from endcap.models.hybrid import Hybrid, HybridConfig
+from endcap.models.likeness import Likeness
+from endcap.models.reranking import FACTS, LIKENESS, Reranker, facts, fit_reranker, reranked, trend_of
 from endcap.selection import judged, pool, select, twice
 from endcap.training import Task
+from tests.models.test_content import content, world
 from tests.models.test_hybrid import QUICK, hybrid
 from tests.worlds import circle
 
@@ -34,11 +37,22 @@ def history(*walks: list[int], kinds: list[int] | None = None) -> Histories:
     )
 
 
+def described() -> Likeness:
+    """Item 1 is red, item 2 large, item 3 red and blue; red and blue are equally rare (of three items, one and two)."""
+    vectors = np.array([[0, 0], [3, 0], [0.6, 0.8], [0, 2]], np.float32)
+    likeness = Likeness()
+    attributes = Packed(np.array([0, 0, 1, 2, 4]), np.array([0, 2, 0, 1]), ("red", "blue", "large"))
+    likeness.observe(Content(vectors, attributes))
+    likeness.rarity[:2] = 1.0
+    likeness.lengths[:] = torch.tensor([0.0, 1.0, 1.0, 2**0.5])
+    return likeness
+
+
 def test_facts_by_hand() -> None:
     walks = history([3, 2, 3], [1], [], kinds=[VIEW, VIEW, CART, VIEW])
     batch = ask(walks, np.full(3, VIEW))
     counts, trend = torch.tensor([0.0, 1.0, 3.0, 7.0]), torch.tensor([0.0, 0.1, 0.2, 0.3])
-    found = facts(batch, torch.tensor([[3, 2, 1]] * 3), counts, trend)
+    found = facts(batch, torch.tensor([[3, 2, 1]] * 3), counts, trend, Likeness())
     size = torch.log1p(torch.tensor([3.0, 1.0, 0.0]))
     #       viewed, carted, events, of all, trend, length, came back, the last one did
     first = [
@@ -52,9 +66,24 @@ def test_facts_by_hand() -> None:
     assert_close(found[2, :, :3], torch.zeros(3, 3))
 
 
+def test_likeness_to_a_history_by_hand() -> None:
+    batch = ask(history([3, 1], [2], []), np.full(3, VIEW))
+    found = facts(batch, torch.tensor([[1, 2, 3]] * 3), torch.ones(4), torch.ones(4), described())[:, :, FACTS:]
+    #   to the last, the most alike, all alike, later ones before earlier: by attributes, then by vectors
+    by_attributes = [0.5**0.5, 1.0, (0.5**0.5 + 1.0) / 2, (0.5**0.5 + 0.8) / 1.8]
+    by_vectors = [0.0, 1.0, 0.5, 0.8 / 1.8]
+    assert found.shape == (3, 3, LIKENESS)
+    assert_close(found[0, 2], torch.tensor(by_attributes + by_vectors), atol=1e-3, rtol=0)
+    assert_close(found[1, 0], torch.tensor([0.0] * 4 + [0.6] * 4), atol=1e-3, rtol=0)  # whoever stands beside them
+    assert_close(found[1, 2], torch.tensor([0.0] * 4 + [0.8] * 4), atol=1e-3, rtol=0)
+    assert_close(found[2, :, [0, 2, 3, 4, 6, 7]], torch.zeros(3, 6))
+
+
 def test_facts_of_nobody() -> None:
     batch = ask(history([], []), np.full(2, VIEW))
-    assert facts(batch, torch.tensor([[1, 2]] * 2), torch.ones(3), torch.ones(3)).shape == (2, 2, FACTS)
+    items, counts = torch.tensor([[1, 2]] * 2), torch.ones(3)
+    assert facts(batch, items, counts, counts, Likeness()).shape == (2, 2, FACTS)
+    assert facts(batch, items, counts, counts, described()).shape == (2, 2, FACTS + LIKENESS)
 
 
 def test_demand_that_grows_has_a_trend_above_nothing() -> None:
@@ -129,7 +158,7 @@ def test_no_second_look_is_asked_for() -> None:
 
 
 def test_the_order_is_new_and_none_falls_below_the_rest() -> None:
-    reranker = Reranker(1)
+    reranker = Reranker(1 + FACTS)
     with torch.no_grad():
         for parameter in reranker.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(1))
@@ -151,23 +180,30 @@ def test_facts_that_never_change_do_no_harm() -> None:
     assert reranked(found, summed, features).abs().max() < 1e3
 
 
-@pytest.fixture(scope="module")
-def second() -> Hybrid:
-    """A hybrid that looks twice, whatever validation says."""
-    parts = circle(n_users=600)
-    found = fit(hybrid({"name": "transitions"}), parts.train, parts.valid, QUICK, Task()).model
+def looking_twice(parts: Split, config: HybridConfig, fact: int, known: Content | None = None) -> Hybrid:
+    """A hybrid that puts first what has most of a fact, whatever validation says."""
+    found = fit(config, parts.train, parts.valid, QUICK, Task(), content=known).model
     assert isinstance(found, Hybrid)
     pooled = pool(found, parts.valid, repeat=True)
     weighed = blend(pooled, levels(pooled, found.counted))
     answers = torch.zeros(pooled.scores.shape[:2])
-    answers[pooled.rows, pooled.facts[:, :, 0].argmax(1)] = 1.0  # what was had last: another order than the sums'
+    answers[pooled.rows, pooled.facts[:, :, fact].argmax(1)] = 1.0
     features = torch.cat([said(pooled, weighed), pooled.facts], 2)
     found.take(weighed, fit_reranker(features, mixed(pooled, weighed), answers))
     return found.eval()
 
 
-def test_what_is_served_is_what_was_judged(second: Hybrid) -> None:
-    parts = circle(n_users=600)
+@pytest.fixture(scope="module")
+def second() -> Hybrid:
+    """What was had last comes first: another order than the sums'."""
+    return looking_twice(circle(n_users=600), hybrid({"name": "transitions"}), 0)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_what_is_served_is_what_was_judged(second: Hybrid, told: bool) -> None:
+    parts = world() if told else circle(n_users=600)
+    if told:
+        second = looking_twice(parts, hybrid({"name": "transitions"}), FACTS + 5, content(parts))
     pooled = pool(second, parts.valid, repeat=True)
     weighed = blend(pooled, levels(pooled, second.counted))
     weighed = replace(weighed, weights=second.weights, levels=second.levels, epsilons=second.epsilons)
@@ -185,3 +221,26 @@ def test_it_is_saved_and_loaded(second: Hybrid, tmp_path: Path) -> None:
     batch = ask(parts.test.histories, parts.test.goals, parts.test.asked)
     assert torch.isfinite(second.score(batch)[:, 1:]).all()
     assert torch.equal(again.eval().score(batch), second.score(batch))
+
+
+def test_new_products_are_looked_at_by_what_they_are_like(tmp_path: Path) -> None:
+    """A new product like the last event of all who ask comes first, before and after the hybrid was saved."""
+    parts = world()
+    known = content(parts)
+    found = looking_twice(parts, hybrid({"name": "gru"}), FACTS + 4, known)
+    batch = ask(parts.test.histories, parts.test.goals, parts.test.asked)
+    last = int(batch.items[-1])
+    offsets = known.attributes.offsets
+    grown = replace(
+        known,
+        vectors=np.concatenate([known.vectors, known.vectors[last : last + 1]]),
+        attributes=replace(known.attributes, offsets=np.append(offsets, offsets[-1])),
+    )
+    torch.save(found.state_dict(), tmp_path / "state")
+    again = build(hybrid({"name": "gru"}), Traits.of(parts.train, known))
+    again.load_state_dict(torch.load(tmp_path / "state"))
+    again.eval()
+    assert torch.equal(again.score(batch), found.score(batch))
+    assert isinstance(again, Hybrid)
+    after = again.extend(grown).score(batch)[-1]
+    assert after[-1] > after[1:-1].sort().values[-3]

@@ -23,10 +23,11 @@ from endcap.models.base import Network, Recommender, sized_buffers
 from endcap.models.blending import EPSILONS, FIRST, Blend, log_scores
 from endcap.models.ease import EaseConfig
 from endcap.models.knn import KnnConfig
+from endcap.models.likeness import Likeness
 from endcap.models.own import OwnConfig
 from endcap.models.popular import PopularConfig
 from endcap.models.recurrent import RecurrentConfig
-from endcap.models.reranking import Reranker, facts, reranked, trend_of
+from endcap.models.reranking import FACTS, Reranker, facts, reranked, trend_of
 from endcap.models.sequence import SequenceNetwork
 from endcap.models.transformer import TransformerConfig
 from endcap.models.transitions import TransitionsConfig
@@ -83,7 +84,8 @@ class Hybrid(Recommender):
         self.register_buffer("epsilons", torch.full((len(parts),), EPSILONS[0]))
         self.register_buffer("counts", torch.zeros(0))
         self.register_buffer("trend", torch.zeros(0))
-        self.reranker = Reranker(len(parts))
+        self.likeness = Likeness()
+        self.reranker = Reranker(len(parts) + FACTS)
 
     @property
     def members(self) -> list[Recommender]:
@@ -95,21 +97,23 @@ class Hybrid(Recommender):
         """(parts,) which parts count, so that their scores are no logarithms."""
         return torch.tensor([not isinstance(part, Network) for part in self.parts])
 
-    def observe(self, train: Interactions) -> None:
-        """Counts the training part, and tells where demand goes.
+    def observe(self, train: Interactions, content: Content | None = None) -> None:
+        """Counts the training part, tells where demand goes, and takes what is known of the items.
 
         The counts answer who is unknown: validation hardly ever asks for a visitor without a history.
         """
         self.counts = torch.from_numpy(np.bincount(train.items, minlength=train.n_items + 1)).float()
         self.counts[0] = 0
         self.trend = trend_of(train)
+        if content is not None:
+            self.likeness.observe(content)
 
     def take(self, blend: Blend, reranker: Reranker | None = None) -> None:
         """Weighs the parts as validation said, and looks at the best items again where it said so."""
         self.weights.copy_(blend.weights)
         self.levels.copy_(blend.levels)
         self.epsilons.copy_(blend.epsilons)
-        self.reranker = reranker or Reranker(len(self.parts))
+        self.reranker = reranker or Reranker(len(self.parts) + FACTS)
 
     def keep(self, other: "Hybrid") -> None:
         """Weighs the parts as another hybrid of the same parts does."""
@@ -117,9 +121,9 @@ class Hybrid(Recommender):
         self.reranker = other.reranker
 
     def facts(self, batch: Batch, items: Tensor) -> Tensor:
-        """(questions, candidates, FACTS) what is known of (questions, candidates) items beside what the parts say."""
+        """(questions, candidates, n) what is known of (questions, candidates) items beside what the parts say."""
         arrived = max(0, int(items.max()) + 1 - len(self.counts))
-        return facts(batch, items, F.pad(self.counts, (0, arrived)), F.pad(self.trend, (0, arrived)))
+        return facts(batch, items, F.pad(self.counts, (0, arrived)), F.pad(self.trend, (0, arrived)), self.likeness)
 
     def score(self, batch: Batch) -> Tensor:
         """(batch, n_items + 1); each part sees the latest events that it looks at."""
@@ -146,6 +150,8 @@ class Hybrid(Recommender):
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         sized_buffers(self, state_dict, prefix)
+        if (mean := state_dict.get(prefix + "reranker.mean")) is not None:
+            self.reranker = Reranker(len(mean))  # of more numbers where something is known of the items
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _heard(self, part: Recommender, batch: Batch) -> Batch:
@@ -164,6 +170,8 @@ class Hybrid(Recommender):
         other = type(self)(grown)
         other.keep(self)
         other.counts, other.trend = self.counts, self.trend
+        if len(self.likeness):
+            other.likeness.observe(content)
         return other.eval()
 
 
