@@ -4,10 +4,10 @@
     .venv/bin/python benchmarks/epoch.py --share .05    # a twentieth of the peers' epochs, scaled up: a few minutes
 
 Each runs in a process of its own, so that memory is its own too; the peers in venvs that are built first where missing.
-The network is the same in kind: 64 wide, 2 layers, at most 50 items, full softmax; ours once more with sampled negatives,
-which it takes for itself in larger catalogues. Measure on a quiet machine: two
-programs of two threads on two cores run at a fraction of their speed. A small share gives the peers' memory too
-low: their peak grows for some time.
+The network is the same in kind: 64 wide, 2 layers, at most 50 items, full softmax; ours once more with the
+sampled negatives that larger catalogues are trained with. Measure on a quiet machine: two programs of two threads on
+two cores run at a fraction of their speed. A small share gives the peers' memory too low: their peak grows for some
+time.
 """
 
 import argparse
@@ -24,7 +24,8 @@ from peers.install import installed
 from peers.measurement import BEAUTY
 
 HERE = Path(__file__).resolve().parent
-OURS, SAMPLED, PEERS = "ours", "sampled", ("recbole", "rectools")
+OURS, SAMPLED = "ours", "sampled"
+RUNS = (OURS, SAMPLED, "recbole", "rectools")
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=BEAUTY)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--share", type=float, default=1.0, help="of the peers' epochs that is run")
-    parser.add_argument("--only", nargs="+", choices=(OURS, SAMPLED, *PEERS), help="run only these")
+    parser.add_argument("--only", nargs="+", choices=RUNS, default=RUNS, help="run only these")
     parser.add_argument("--out", type=Path, default=HERE / "out" / "epoch.json")
     given = parser.parse_args()
 
-    commands = {name: command(name, given.share) for name in given.only or (OURS, SAMPLED, *PEERS)}  # installs first, so that it disturbs nothing
+    commands = {name: command(name, given.share) for name in given.only}  # installs first, so that it disturbs nothing
     state = machine(given.threads)
     if state["load"] > 0.5:
         print(f"the load of this machine was {state['load']} in the last minute; expected near 0", file=sys.stderr)
