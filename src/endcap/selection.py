@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from endcap.bootstrap import interval, resampled
 from endcap.data.batch import ask
@@ -55,17 +54,27 @@ def pool(model: Hybrid, queries: Queries, *, repeat: bool) -> Pool:
         packed[rows, place[rows, items]] = torch.stack([each[rows, items] for each in scored], 1)
         candidates = torch.zeros(packed.shape[:2], dtype=torch.int64)
         candidates[rows, place[rows, items]] = items
-        known.append(model.facts(ask(chunk.histories, chunk.goals, chunk.asked, last=model.history), candidates))
+        batch = ask(chunk.histories, chunk.goals, chunk.asked, last=model.history)
+        known.append(model.facts(batch, candidates).half())
         owners = torch.from_numpy(np.repeat(np.arange(len(chunk)), np.diff(chunk.target_offsets)))
         targets = torch.from_numpy(chunk.targets)
         columns.append(torch.where(inside[owners, targets], place[owners, targets], -1))
         found.append(packed)
         start, size = start + size, max(1, min(CHUNK, SCORES // (len(parts) * scored[0].shape[1])))
-    width = max(each.shape[1] for each in found)
     rows = torch.from_numpy(np.repeat(np.arange(len(queries)), np.diff(queries.target_offsets)))
-    wide = [F.pad(each, (0, 0, 0, width - each.shape[1]), value=-torch.inf) for each in found]
-    facts = [F.pad(each, (0, 0, 0, width - each.shape[1])) for each in known]
-    return Pool(torch.cat(wide), rows, torch.cat(columns), torch.cat(facts))
+    return Pool(_stacked(found, -torch.inf), rows, torch.cat(columns), _stacked(known, 0.0))
+
+
+def _stacked(chunks: list[torch.Tensor], padding: float) -> torch.Tensor:
+    """(questions, candidates, n) out of chunks with different numbers of candidates, given back one by one."""
+    shape = sum(len(each) for each in chunks), max(each.shape[1] for each in chunks), chunks[0].shape[2]
+    whole = torch.full(shape, padding, dtype=chunks[0].dtype)
+    end = len(whole)
+    while chunks:
+        last = chunks.pop()
+        whole[end - len(last) : end, : last.shape[1]] = last
+        end -= len(last)
+    return whole
 
 
 def judged(pooled: Pool, scored: torch.Tensor, queries: Queries, metric: str) -> Floats:
@@ -124,7 +133,7 @@ def _best(pooled: Pool, weighed: Blend, top: int) -> tuple[torch.Tensor, torch.T
         return each.gather(1, places.unsqueeze(2).expand(-1, -1, each.shape[2]))
 
     best = replace(pooled, scores=of_best(pooled.scores), facts=of_best(pooled.facts))
-    return summed, places, torch.cat([said(best, weighed), best.facts], 2)
+    return summed, places, torch.cat([said(best, weighed), best.facts.float()], 2)
 
 
 def select(

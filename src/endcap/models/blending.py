@@ -28,7 +28,7 @@ class Pool:
     scores: Tensor  # (questions, candidates, parts) candidates by their index
     rows: Tensor  # (answers,) the question of each answer
     columns: Tensor  # (answers,) which candidate it is; -1 where no part puts it among its best
-    facts: Tensor  # (questions, candidates, n) what else is known of them, for a second look; see reranking.py
+    facts: Tensor  # (questions, candidates, n) half precision: what else is known of them; see reranking.py
 
     def take(self, questions: Tensor) -> "Pool":
         """The questions that a (questions,) mask says."""
