@@ -16,7 +16,7 @@ from endcap.data.vocabulary import Floats
 from endcap.evaluation import SCORES, Evaluation
 from endcap.models.blending import Blend, Pool, blend, levels, mixed, said
 from endcap.models.hybrid import Hybrid, HybridConfig
-from endcap.models.reranking import Reranker, fit_reranker, reranked
+from endcap.models.reranking import FACTS, Reranker, fit_reranker, reranked
 from endcap.ranking import CHUNK, scores
 
 BEST = 100
@@ -150,9 +150,9 @@ def select(
         return Selection(every, blend(pooled, levels(pooled, counted)), None, None, "")
     epsilons = blend(pooled, levels(pooled, counted)).epsilons
 
-    def value(parts: Sequence[int], top: int = 0) -> Floats:
+    def value(parts: Sequence[int], top: int = 0, told: int = 0) -> Floats:
         own = list(parts)
-        return cross_fitted(pooled.of(own), counted[own], queries, metric, epsilons[own], top)
+        return cross_fitted(pooled.of(own).knowing(told), counted[own], queries, metric, epsilons[own], top)
 
     kept, values = _fewest(value, every, config.worth)
     alone = [judged(pooled, pooled.scores[:, :, part], queries, metric) for part in every]
@@ -173,10 +173,12 @@ def select(
             lines.append(f"networks add {gain} to counts" + ("" if low > 0 else ": counts alone are enough"))
     reranker = None
     if config.rerank:
-        again = value(kept, config.rerank)
-        low, gain = _gain(again - values)
+        # Few questions do not teach what likeness is worth, and what is told in vain does harm.
+        told = {n: value(kept, config.rerank, n) for n in sorted({FACTS, pooled.facts.shape[2]})}
+        best_told = max(told, key=lambda n: told[n].mean())
+        low, gain = _gain(told[best_told] - values)
         if low > 0:
-            reranker, values = second_look(mine, weighed, config.rerank), again
+            reranker, values = second_look(mine.knowing(best_told), weighed, config.rerank), told[best_told]
         left_out = "" if low > 0 else ", left out"
         lines.append(f"a second look at the best {config.rerank} adds {gain}{left_out}")
     return Selection(kept, weighed, reranker, float(values.mean()), "; ".join(lines))

@@ -150,6 +150,16 @@ def test_a_second_look_that_brings_nothing_is_left_out() -> None:
     assert found.note.endswith("left out")
 
 
+def test_likeness_that_brings_nothing_is_left_out_of_a_second_look() -> None:
+    pooled, queries = listed(400, told=True)
+    noise = torch.randn(400, 20, LIKENESS, generator=torch.Generator().manual_seed(1))
+    pooled = replace(pooled, facts=torch.cat([pooled.facts, noise], 2))
+    found = select(pooled, torch.tensor([False, False]), ["a", "b"], queries, "mrr@20", hybrid(worth=0.0))
+    assert found.reranker is not None
+    assert len(found.reranker.mean) == 2 + FACTS
+    assert twice(pooled, found.blend, found.reranker).shape == pooled.scores.shape[:2]
+
+
 def test_no_second_look_is_asked_for() -> None:
     pooled, queries = listed(400, told=True)
     found = select(pooled, torch.tensor([False, False]), ["a", "b"], queries, "hr@1", hybrid(rerank=0))

@@ -40,6 +40,10 @@ class Pool:
         """The same candidates, scored by some of the parts."""
         return replace(self, scores=self.scores[:, :, list(parts)])
 
+    def knowing(self, n: int) -> "Pool":
+        """The same candidates with the first n of what is known of them."""
+        return replace(self, facts=self.facts[:, :, :n])
+
 
 @dataclass(frozen=True)
 class Blend:

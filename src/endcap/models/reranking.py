@@ -56,8 +56,8 @@ class Reranker(nn.Module):
         self.register_buffer("top", torch.tensor(0))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(questions, candidates, features) -> (questions, candidates)"""
-        more: Tensor = self.net((features - self.mean) / self.scale)
+        """(questions, candidates, features) -> (questions, candidates); of more than it was fitted to, the first."""
+        more: Tensor = self.net((features[:, :, : len(self.mean)] - self.mean) / self.scale)
         return more.squeeze(2)
 
 
