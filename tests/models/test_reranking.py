@@ -234,7 +234,7 @@ def test_it_is_saved_and_loaded(second: Hybrid, tmp_path: Path) -> None:
 
 
 def test_new_products_are_looked_at_by_what_they_are_like(tmp_path: Path) -> None:
-    """A new product like the last event of all who ask comes first, before and after the hybrid was saved."""
+    """A new product like the last event of all who ask is among the first, also after the hybrid was saved."""
     parts = world()
     known = content(parts)
     found = looking_twice(parts, hybrid({"name": "gru"}), FACTS + 4, known)

@@ -57,14 +57,13 @@ class ItemContent(nn.Module):
         """(n,) -> (n, dim + 1) vectors, and the biases as the last column."""
         found = self.project(F.embedding(items, self.vectors))
         if len(self.of_attribute):
-            own, starts = attributes_of(items, self.offsets, self.attributes)
+            own, _, starts = attributes_of(items, self.offsets, self.attributes)
             found = found + F.embedding_bag(own, self.of_attribute, starts, mode="mean")
         return found
 
     def attribute_loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """How badly (n, dim) states say the attributes of their (n,) target items: cross-entropy, averaged."""
-        ids, offsets = attributes_of(targets, self.offsets, self.attributes)
-        owners = torch.repeat_interleave(torch.arange(len(targets)), offsets.diff(append=ids.new_tensor([len(ids)])))
+        ids, owners, _ = attributes_of(targets, self.offsets, self.attributes)
         logits = hidden @ self.of_attribute[:, :-1].T + self.of_attribute[:, -1]  # (n, attributes)
         return -logits.log_softmax(1)[owners, ids].mean() if len(ids) else hidden.new_zeros(())
 
@@ -73,12 +72,13 @@ class ItemContent(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def attributes_of(items: Tensor, offsets: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
-    """The attributes of (n,) items end to end, and where each item's start: (n,).
+def attributes_of(items: Tensor, offsets: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The attributes of (n,) items end to end, which item each is of, and where each item's start: (n,).
 
     offsets, attributes: of all items, as in `features.base.Packed`.
     """
-    starts, lengths = offsets[items], offsets[items + 1] - offsets[items]
+    lengths = offsets[items + 1] - offsets[items]
+    owners = torch.repeat_interleave(lengths)
     begins = lengths.cumsum(0) - lengths
-    places = torch.arange(int(lengths.sum())) + torch.repeat_interleave(starts - begins, lengths)
-    return attributes[places], begins
+    places = torch.arange(len(owners)) + (offsets[items] - begins)[owners]
+    return attributes[places], owners, begins

@@ -47,7 +47,7 @@ class Likeness(nn.Module):
         self.attributes = torch.from_numpy(content.attributes.ids)
         counts = torch.bincount(self.attributes, minlength=len(content.attributes.names))
         self.rarity = (max(1, len(self) - 1) / counts.clamp(min=1)).log()
-        owners = torch.repeat_interleave(torch.arange(len(self)), self.offsets.diff())
+        owners = torch.repeat_interleave(self.offsets.diff())
         squares = torch.zeros(len(self)).index_add(0, owners, self.rarity[self.attributes].square())
         self.lengths = squares.sqrt()
 
@@ -66,23 +66,19 @@ class Likeness(nn.Module):
         return self.vectors[items].float() @ self.vectors[past].float().transpose(1, 2)
 
     def _by_attributes(self, items: Tensor, past: Tensor) -> Tensor:
-        some, of_past = self._own(past)[0].unique(), torch.full((len(self.rarity),), -1)
+        some = attributes_of(past.flatten(), self.offsets, self.attributes)[0].unique()
+        of_past = torch.full((len(self.rarity),), -1)
         of_past[some] = torch.arange(len(some))  # what no item of the past has is no likeness
         return self._full(items, of_past, len(some)) @ self._full(past, of_past, len(some)).transpose(1, 2)
 
     def _full(self, items: Tensor, columns: Tensor, width: int) -> Tensor:
         """(questions, n) items -> (questions, n, width) how much of each is every attribute that has a column."""
-        ids, owners = self._own(items)
+        ids, owners, _ = attributes_of(items.flatten(), self.offsets, self.attributes)
         told = columns[ids] >= 0
         ids, owners = ids[told], owners[told]
         full = torch.zeros(items.numel(), width)
         full[owners, columns[ids]] = self.rarity[ids] / self.lengths[items.flatten()[owners]].clamp(min=1e-9)
         return full.view(*items.shape, width)
-
-    def _own(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """The attributes of items, end to end, and (attributes,) which of the items each is of."""
-        ids, offsets = attributes_of(items.flatten(), self.offsets, self.attributes)
-        return ids, torch.repeat_interleave(offsets.diff(append=offsets.new_tensor([len(ids)])))
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         sized_buffers(self, state_dict, prefix)
