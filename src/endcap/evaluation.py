@@ -51,7 +51,7 @@ def evaluate(model: Recommender, queries: Queries, *, repeat: bool = False, show
     An item with the same score as the answer counts before it if its index is lower: the order `recommend` shows.
     """
     ranks, lists = [], []
-    start, size = 0, CHUNK
+    start, size, model = 0, CHUNK, model.ready()
     while start < len(queries):
         chunk = queries.take(np.arange(start, min(start + size, len(queries))))
         scored = scores(model, chunk.histories, chunk.goals, chunk.asked, repeat=repeat)

@@ -39,7 +39,7 @@ class Selection:
 @torch.inference_mode()
 def pool(model: Hybrid, queries: Queries, *, repeat: bool) -> Pool:
     """Each part's best items for each question, scored by all parts, and what else is known of them."""
-    parts = model.members
+    parts = model.ready().members
     found, known, columns, start, size = [], [], [], 0, 64
     while start < len(queries):
         chunk = queries.take(np.arange(start, min(start + size, len(queries))))

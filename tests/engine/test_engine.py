@@ -30,7 +30,16 @@ MODELS = ("transitions", "gru", "transformer")
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("shops")
     made = {name: trained(name, folder / name) for name in MODELS}
-    return made | {"told": trained("gru", folder / "told", use=("tabular", "text"), epochs=10)}
+    made["told"] = trained("gru", folder / "told", use=("tabular", "text"), epochs=10)
+    # Put together by hand: validation may well say that on a circle counts alone are enough.
+    counts, network = artifacts.load(made["transitions"]), artifacts.load(made["told"])
+    assert isinstance(counts.config.model, TransitionsConfig)
+    assert isinstance(network.config.model, RecurrentConfig)
+    config = replace(network.config, model=HybridConfig(parts=(counts.config.model, network.config.model)))
+    model = Hybrid([counts.model, network.model])
+    model.counts = torch.ones(N + 1)
+    artifacts.save(replace(network, config=config, model=model), folder / "hybrid")
+    return made | {"hybrid": folder / "hybrid"}
 
 
 @pytest.fixture
@@ -122,17 +131,8 @@ def test_a_new_product_is_in_the_next_answer_by_what_it_is(engine: Engine) -> No
 
 
 def test_a_hybrid_is_served_and_scores_new_products_too(places: dict[str, Path], tmp_path: Path) -> None:
-    place = tmp_path / "hybrid"
-    counts, network = artifacts.load(places["transitions"]), artifacts.load(places["told"])
-    assert isinstance(counts.config.model, TransitionsConfig)
-    assert isinstance(network.config.model, RecurrentConfig)
-    # Put together by hand: validation may well say that on a circle counts alone are enough.
-    config = replace(network.config, model=HybridConfig(parts=(counts.config.model, network.config.model)))
-    model = Hybrid([counts.model, network.model])
-    model.counts = torch.ones(N + 1)
-    artifacts.save(replace(network, config=config, model=model), place)
-    engine = Engine.open(place, f"sqlite:///{tmp_path / 'shop.db'}")
-    artifact = artifacts.load(place)
+    engine = Engine.open(places["hybrid"], f"sqlite:///{tmp_path / 'shop.db'}")
+    artifact = artifacts.load(places["hybrid"])
     history, _ = history_of(["i3", "i4"], artifact)
     assert ids(listed(engine, Ask(history=walked("i3", "i4")))) == [
         line.id for line in top_items(artifact, history, 10)
@@ -144,6 +144,25 @@ def test_a_hybrid_is_served_and_scores_new_products_too(places: dict[str, Path],
     assert answer.items[0].reason is not None
     assert answer.items[0].reason.events
     engine.close()
+
+
+def test_what_a_hybrid_made_once_stays_in_step_with_the_catalogue(places: dict[str, Path]) -> None:
+    version = Version.load(places["hybrid"])
+    history, _ = history_of(["i3", "i4"], version.artifact)
+    batch = version.batch(history, np.ones(1, np.int64), 0.0)
+    before = version.retriever.scores(batch)
+    torch.testing.assert_close(before, version.artifact.model.score(batch), rtol=0, atol=0)
+    fresh = {"item_id": "fresh", "title": "blue thing ccc", "colour": "blue", "price": 30.0}
+    told = version.with_changes(
+        [ItemChange("fresh", fresh, 1), ItemChange("i3", {"item_id": "i3", "title": "Oil"}, 2)], None
+    )
+    again = told.with_changes([ItemChange("i4", {"item_id": "i4", "stock": "0"}, 3)], None)  # encoders do not read it
+    for each in (told, again):
+        scored = each.retriever.scores(batch)
+        torch.testing.assert_close(scored, each.artifact.model.score(batch))
+        assert scored.shape == (1, N + 2)
+        assert scored[0, 3] != before[0, 3]
+        assert scored[0, N + 1].isfinite()
 
 
 @pytest.mark.parametrize("name", MODELS)

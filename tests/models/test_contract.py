@@ -40,6 +40,12 @@ def test_scores_have_a_column_per_item(fitted: Recommender) -> None:
     assert torch.isfinite(scored[:, 1:]).all()
 
 
+def test_is_the_same_once_it_is_ready_for_many_questions(fitted: Recommender) -> None:
+    parts = circle()
+    batch = ask(parts.test.histories, parts.test.goals, parts.test.asked)
+    torch.testing.assert_close(fitted.ready().score(batch), fitted.score(batch), rtol=0, atol=0)
+
+
 def test_learns_the_circle(name: str, fitted: Recommender) -> None:
     """Every model knows what comes next but popularity, and what the user had before: here nobody comes back."""
     parts = circle()

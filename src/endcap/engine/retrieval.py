@@ -18,6 +18,7 @@ from endcap.data.interactions import Histories
 from endcap.data.vocabulary import Ints
 from endcap.engine.mapped import Tensors, mapped
 from endcap.models import Network, Recommender
+from endcap.models.hybrid import Hybrid
 from endcap.ranking import top
 
 Floats32 = NDArray[np.float32]
@@ -88,6 +89,8 @@ def retriever(
     kind: that of the events by which an index is tuned, one that the model has learned of. file: where what is made of
     the items is kept, for the next process.
     """
+    if isinstance(model, Hybrid):
+        return Counted(model.ready(_tables(model, file)))
     if not isinstance(model, Network):
         return Counted(model)
 
@@ -99,6 +102,21 @@ def retriever(
 
     made = mapped(file, make)
     return Product(model, made["vectors"], made["bias"]) if "bias" in made else Indexed.of(model, made)
+
+
+@torch.inference_mode()
+def _tables(model: Hybrid, file: Path | None) -> dict[int, tuple[Tensor, Tensor]]:
+    """The table of each network of a hybrid, by its place."""
+    networks = {place: part for place, part in enumerate(model.members) if isinstance(part, Network)}
+
+    def make() -> Tensors:
+        tables = {place: part.table() for place, part in networks.items()}
+        return {
+            f"{name}.{place}": each[i] for place, each in tables.items() for i, name in enumerate(("vectors", "bias"))
+        }
+
+    made = mapped(file, make)
+    return {place: (made[f"vectors.{place}"], made[f"bias.{place}"]) for place in networks}
 
 
 @dataclass(frozen=True)
@@ -124,7 +142,26 @@ class Counted:
 
     def changed(self, model: Recommender, places: Ints, n_items: int) -> "Counted":
         """See Retriever."""
+        if isinstance(model, Hybrid) and isinstance(self.model, Hybrid):
+            model = model.ready(_renewed(self.model, model, places, n_items))
         return replace(self, model=model, late=Late(n_items, NO_PLACES, torch.empty(0), torch.empty(0)))
+
+
+@torch.inference_mode()
+def _renewed(before: Hybrid, model: Hybrid, places: Ints, n_items: int) -> dict[int, tuple[Tensor, Tensor]]:
+    """The tables of `before`, with other rows at `places` and for what came since, where there are any."""
+    tables = {}
+    for place, (old, new) in enumerate(zip(before.members, model.members, strict=True)):
+        if not isinstance(old, Network) or not isinstance(new, Network) or old.made is None:
+            continue
+        tables[place] = old.made
+        if len(places):
+            rows = torch.from_numpy(np.union1d(places, np.arange(len(old.made[1]), n_items + 1)))
+            more = n_items + 1 - len(old.made[1])
+            vectors, bias = F.pad(old.made[0], (0, 0, 0, more)), F.pad(old.made[1], (0, more))
+            vectors[rows], bias[rows] = new.table(rows)
+            tables[place] = vectors, bias
+    return tables
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -54,6 +55,10 @@ class Recommender(nn.Module, ABC):
     def score(self, batch: Batch) -> Tensor:
         """(batch, n_items + 1) the higher the likelier next; column 0 (padding) means nothing."""
 
+    def ready(self) -> Self:
+        """The same model to answer many questions, not to be trained: what is the same for all of them is made once."""
+        return self
+
 
 class ClosedForm(Recommender):
     """A model that is counted or solved, not trained by gradients."""
@@ -97,6 +102,9 @@ def sized_buffers(module: nn.Module, state_dict: Mapping[str, Tensor], prefix: s
 class Network(Recommender):
     """A model trained by gradients: a vector per position, a vector per item, their product the score."""
 
+    made: tuple[Tensor, Tensor] | None = None
+    """The table, where it was made once; see `ready`."""
+
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
         """(tokens, dim) for each position the vector that answers its question."""
@@ -104,6 +112,17 @@ class Network(Recommender):
     @abstractmethod
     def encode(self, batch: Batch) -> Tensor:
         """(batch, width) the query after each history; `score` is its product with `table`, plus the bias."""
+
+    def score(self, batch: Batch) -> Tensor:
+        """(batch, n_items + 1)"""
+        vectors, bias = self.made or self.table()
+        return torch.addmm(bias, self.encode(batch), vectors.T)
+
+    def ready(self, made: tuple[Tensor, Tensor] | None = None) -> Self:
+        """See Recommender; made: its `table`, where somebody has it."""
+        other = sharing(self)
+        other.made = made or self.table()
+        return other
 
     @abstractmethod
     def table(self, items: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ Counting models and networks make different mistakes; what each says is a logari
 1986), with one weight per part (see blending.py). `fitting.fit` fits each part as it would alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -19,7 +19,7 @@ from endcap.data.errors import InputError
 from endcap.data.interactions import Interactions
 from endcap.data.ranges import Chance, CountOrNone
 from endcap.features.base import Content
-from endcap.models.base import Network, Recommender, sized_buffers
+from endcap.models.base import Network, Recommender, sharing, sized_buffers
 from endcap.models.blending import EPSILONS, FIRST, Blend, log_scores
 from endcap.models.ease import EaseConfig
 from endcap.models.knn import KnnConfig
@@ -158,6 +158,16 @@ class Hybrid(Recommender):
         """What a part knows of histories: counts have never heard of items that came after training."""
         networks = [each for each in self.members if isinstance(each, SequenceNetwork)]
         return known(batch, networks[0].items.n_items) if networks and not isinstance(part, Network) else batch
+
+    def ready(self, made: Mapping[int, tuple[Tensor, Tensor]] | None = None) -> Self:
+        """See Recommender; made: the tables of some of its networks, by their place, where somebody has them."""
+        other = sharing(self)
+        tables = made or {}
+        other.parts = nn.ModuleList(
+            part.ready(tables.get(place)) if isinstance(part, Network) else part.ready()
+            for place, part in enumerate(self.members)
+        )
+        return other
 
     def extend(self, content: Content) -> Self:
         """A copy that also scores new items, as far as its networks know them by `content`.

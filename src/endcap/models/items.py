@@ -107,11 +107,6 @@ class ItemTable(nn.Module):
             return scaled
         return torch.cat([scaled, self.taste(F.embedding(items, self.content.vectors), offsets)], dim=1)
 
-    def score(self, queries: Tensor) -> Tensor:
-        """(batch, dim, and the taste's width) -> (batch, n_items + 1)"""
-        vectors, bias = self.table()
-        return torch.addmm(bias, queries, vectors.T)
-
     def loss(self, queries: Tensor, targets: Tensor) -> Tensor:
         """(positions, dim, and the taste's width); targets: (positions,) from 1, all with training events.
 

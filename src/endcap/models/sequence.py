@@ -70,6 +70,7 @@ class SequenceNetwork(Network):
         if self.items.content is None:
             raise InputError("the model knows items by their number alone; train it with a [features] section")
         other = sharing(self)
+        other.made = None
         other.items = sharing(self.items)
         other.items.content = self.items.content.of(content)
         return other
@@ -101,7 +102,3 @@ class SequenceNetwork(Network):
         content: of n rows, taken for what is known of those items.
         """
         return self.items.table(items, content)
-
-    def score(self, batch: Batch) -> Tensor:
-        """(batch, n_items + 1)"""
-        return self.items.score(self.encode(batch))
