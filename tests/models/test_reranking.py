@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
 from endcap.data.batch import ask
@@ -13,7 +14,7 @@ from endcap.evaluation import evaluate
 from endcap.features.base import Content, Packed
 from endcap.fitting import fit
 from endcap.models import Traits, build
-from endcap.models.blending import Pool, blend, levels, mixed, said
+from endcap.models.blending import Pool, blend, levels, mixed
 from endcap.models.hybrid import Hybrid, HybridConfig
 from endcap.models.likeness import Likeness
 from endcap.models.reranking import FACTS, LIKENESS, Reranker, facts, fit_reranker, reranked, trend_of
@@ -195,11 +196,15 @@ def looking_twice(parts: Split, config: HybridConfig, fact: int, known: Content 
     found = fit(config, parts.train, parts.valid, QUICK, Task(), content=known).model
     assert isinstance(found, Hybrid)
     pooled = pool(found, parts.valid, repeat=True)
-    weighed = blend(pooled, levels(pooled, found.counted))
-    answers = torch.zeros(pooled.scores.shape[:2])
-    answers[pooled.rows, pooled.facts[:, :, fact].argmax(1)] = 1.0
-    features = torch.cat([said(pooled, weighed), pooled.facts], 2)
-    found.take(weighed, fit_reranker(features, mixed(pooled, weighed), answers))
+    reranker = Reranker(len(found.members) + pooled.facts.shape[2])
+    inward, middle, outward = (each for each in reranker.net if isinstance(each, nn.Linear))
+    with torch.no_grad():
+        for parameter in reranker.parameters():
+            parameter.zero_()
+        inward.weight[0, len(found.members) + fact] = inward.bias[0] = middle.weight[0, 0] = 1.0
+        outward.weight[0, 0] = 100.0
+    reranker.top.fill_(100)
+    found.take(blend(pooled, levels(pooled, found.counted)), reranker.requires_grad_(requires_grad=False))
     return found.eval()
 
 

@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from endcap.data.ranges import Chance, Count
 from endcap.models.base import Traits
+from endcap.models.dropout import Dropout
 from endcap.models.items import ItemsConfig
 from endcap.models.losses import LossConfig
 from endcap.models.sequence import SequenceNetwork
@@ -51,7 +52,7 @@ class RecurrentEncoder(nn.Module):
         self.cell = CELLS[config.name](
             config.dim, config.hidden, config.layers, dropout=config.dropout if config.layers > 1 else 0.0
         )
-        self.out = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.hidden, config.dim))
+        self.out = nn.Sequential(Dropout(config.dropout), nn.Linear(config.hidden, config.dim))
 
     def forward(self, events: Tensor, offsets: Tensor) -> Tensor:
         """events: (tokens, dim), offsets: (batch + 1,) -> (tokens, dim)"""

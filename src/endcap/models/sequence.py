@@ -13,6 +13,7 @@ from endcap.data.interactions import Histories
 from endcap.features.base import Content
 from endcap.models.base import Network, Traits, sharing
 from endcap.models.context import EventContext, Question
+from endcap.models.dropout import Dropout
 from endcap.models.items import ItemsConfig, ItemTable
 from endcap.models.losses import LossConfig
 from endcap.models.spectral import spectral_vectors
@@ -48,7 +49,7 @@ class SequenceNetwork(Network):
         self.start = config.start
         self.items = ItemTable(traits, config.dim, config.loss, config.items)
         self.context = EventContext(config.dim, traits)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.encoder = encoder
         self.question = Question(config.dim, traits)
 

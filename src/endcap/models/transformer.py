@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from endcap.data.ranges import Chance, Count
 from endcap.models.base import Traits
+from endcap.models.dropout import Dropout
 from endcap.models.items import ItemsConfig
 from endcap.models.losses import LossConfig
 from endcap.models.packing import Rectangle, rectangles
@@ -70,10 +71,10 @@ class Block(nn.Module):
         dim = config.dim
         self.attention = Attention(config)
         self.forward_net = nn.Sequential(
-            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * dim, dim)
+            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), Dropout(config.dropout), nn.Linear(2 * dim, dim)
         )
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, events: Tensor, groups: list[Rectangle]) -> Tensor:
         """(tokens, dim) -> (tokens, dim)"""
@@ -87,7 +88,7 @@ class Attention(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        self.dropout = config.dropout
+        self.dropout = Dropout(config.dropout)
         self.inward = nn.Linear(config.dim, 3 * config.dim)
         self.outward = nn.Linear(config.dim, config.dim)
         self.distance = nn.Parameter(torch.zeros(config.heads, config.history))
@@ -107,9 +108,8 @@ class Attention(nn.Module):
         """(rows, length, 3 * dim) -> (rows, length, dim)"""
         rows, length = qkv.shape[:2]
         q, k, v = qkv.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=self._bias(length), dropout_p=self.dropout if self.training else 0.0
-        )  # (rows, heads, length, dim / heads)
+        near = q @ k.mT * q.shape[-1] ** -0.5 + self._bias(length)  # (rows, heads, length, length)
+        mixed = self.dropout(near.softmax(3)) @ v  # (rows, heads, length, dim / heads)
         return mixed.transpose(1, 2).reshape(rows, length, -1)
 
     def _bias(self, length: int) -> Tensor:
