@@ -86,7 +86,7 @@ def fit(
     fitted = _side_by_side(jobs, given, at_a_time, hear) if at_a_time > 1 else _in_turn(jobs, given, hear)
     model, judged = Hybrid([each.model for each in fitted.values()]), None
     if valid is not None:
-        sample = sampled(valid, training)
+        sample = sampled(valid, config.questions, training.seed)
         model.observe(train, content)
         pooled = pool(model, sample, repeat=task.repeat)
         names = [config.parts[place].name for place in places]

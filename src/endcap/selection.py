@@ -179,8 +179,9 @@ def select(
         low, gain = _gain(told[best_told] - values)
         if low > 0:
             reranker, values = second_look(mine.knowing(best_told), weighed, config.rerank), told[best_told]
+        alike = ", told how alike items are," if best_told > FACTS else ""
         left_out = "" if low > 0 else ", left out"
-        lines.append(f"a second look at the best {config.rerank} adds {gain}{left_out}")
+        lines.append(f"a second look at the best {config.rerank}{alike} adds {gain}{left_out}")
     return Selection(kept, weighed, reranker, float(values.mean()), "; ".join(lines))
 
 

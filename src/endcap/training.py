@@ -111,7 +111,7 @@ def fit_part(
     started = time.perf_counter()
     train, valid, task, content = given.train, given.valid, given.task, given.content
     traits = Traits.of(train, content)
-    sample = None if valid is None else sampled(valid, training)
+    sample = None if valid is None else sampled(valid, training.valid_queries, training.seed)
     torch.manual_seed(training.seed)
     model = build(config, traits)
     if isinstance(model, ClosedForm):
@@ -178,11 +178,11 @@ def _sample_users(train: Interactions, training: TrainConfig) -> Interactions:
     return Interactions(some.items, some.kinds, some.times, some.values, some.offsets, ids, train.vocabulary)
 
 
-def sampled(valid: Queries, training: TrainConfig) -> Queries:
-    """A random sample: users are not in random order in real logs, so never the first ones."""
-    if not 0 < training.valid_queries < len(valid):
+def sampled(valid: Queries, n: int, seed: int) -> Queries:
+    """A random sample, all where n is 0: users are not in random order in real logs, so never the first ones."""
+    if not 0 < n < len(valid):
         return valid
-    chosen = np.random.default_rng(training.seed).choice(len(valid), training.valid_queries, replace=False)
+    chosen = np.random.default_rng(seed).choice(len(valid), n, replace=False)
     return valid.take(np.sort(chosen))
 
 

@@ -169,6 +169,14 @@ def test_without_a_network_that_is_worth_it_counts_are_enough() -> None:
     assert found.note.endswith("counts alone are enough")
 
 
+@pytest.mark.parametrize(("n", "chosen"), [(0, True), (selection.FEWEST, True), (selection.FEWEST - 1, False)])
+def test_it_is_chosen_on_as_many_questions_as_it_says(n: int, chosen: bool) -> None:
+    parts = circle()
+    counts = hybrid({"name": "transitions"}, {"name": "popular"}, questions=n)
+    found = fit(counts, parts.train, parts.valid, replace(QUICK, valid_queries=1), Task())
+    assert (found.valid is not None) == chosen
+
+
 def test_many_small_losses_are_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part that goes costs 0.4 %, which is not worth a part; the second one would make it 0.8 %."""
     _, pooled, queries = questions(40)

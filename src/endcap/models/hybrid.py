@@ -55,6 +55,7 @@ class HybridConfig:
     parts: tuple[Annotated[PartConfig, Discriminator("name")], ...] = PARTS  # [[model.parts]], each a model's section
     worth: Chance = 0.005  # of the metric all that is left out may cost, for a part takes time; 0: none is left out
     rerank: CountOrNone = 100  # best items that are looked at again, where validation says so; 0: never
+    questions: CountOrNone = 25_000  # of validation that choose all that, a random sample; 0: all
     epochs: tuple[CountOrNone, ...] = ()  # of each part, chosen on validation; none: [train] epochs
 
     def __post_init__(self) -> None:
