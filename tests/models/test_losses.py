@@ -62,6 +62,45 @@ def test_the_sampled_softmax_leaves_out_a_negative_that_is_the_answer(
         torch.testing.assert_close(slope, other)
 
 
+@pytest.mark.parametrize("chunk", [50, 10_000])
+def test_short_factors_change_loss_and_slopes_by_little(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(losses, "CHUNK", chunk)
+    torch.manual_seed(0)
+    hidden, table = 20 * F.normalize(torch.randn(40, 32)), F.normalize(torch.randn(301, 32))
+    bias, targets, drawn = torch.randn(301), torch.randint(1, 301, (40,)), torch.randint(1, 301, (90,))
+    inputs = [each.requires_grad_() for each in (hidden, table, bias)]
+
+    def full(factors: torch.dtype | None) -> torch.Tensor:
+        return full_softmax(hidden, table, bias, targets, factors=factors)
+
+    def sampled(factors: torch.dtype | None) -> torch.Tensor:
+        positives = (hidden * table[targets]).sum(1) + bias[targets]
+        return sampled_softmax(hidden, targets, positives, table[drawn], drawn, -bias[drawn], factors)
+
+    for loss in (full, sampled):
+        exact, short = loss(None), loss(torch.bfloat16)
+        assert exact != short  # they are short
+        torch.testing.assert_close(short, exact, rtol=2e-3, atol=2e-3)
+        for slope, other in zip(torch.autograd.grad(short, inputs), torch.autograd.grad(exact, inputs), strict=True):
+            assert (slope - other).norm() < 0.02 * other.norm()
+
+
+@pytest.mark.parametrize(
+    ("precision", "capable", "factors"),
+    [
+        ("auto", True, torch.bfloat16),
+        ("auto", False, torch.float32),
+        ("bfloat16", False, torch.bfloat16),
+        ("float32", True, torch.float32),
+    ],
+)
+def test_factors_are_short_where_the_processor_multiplies_them_faster(
+    monkeypatch: pytest.MonkeyPatch, precision: str, *, capable: bool, factors: torch.dtype
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": capable})
+    assert LossConfig(precision=precision).factors == factors  # type: ignore[arg-type]
+
+
 def test_auto_samples_large_catalogues() -> None:
     config = LossConfig(negatives=100)
     assert not config.samples(400)

@@ -116,7 +116,7 @@ class ItemTable(nn.Module):
             loss = self._sampled(queries, targets)
         else:
             vectors, bias = self._rows(torch.arange(self.known + 1))
-            loss = full_softmax(queries, vectors, bias, targets, self.loss_config.smoothing)
+            loss = full_softmax(queries, vectors, bias, targets, self.loss_config.smoothing, self.loss_config.factors)
         if self.content is not None and self.config.attribute_loss:
             own = queries[:, : self.weight.shape[1]]
             loss = loss + self.config.attribute_loss * self.content.attribute_loss(own, targets)
@@ -131,7 +131,7 @@ class ItemTable(nn.Module):
         vectors, bias = self._rows(torch.cat([targets, drawn]))
         n = len(targets)
         positives = (queries * vectors[:n]).sum(1) + bias[:n]
-        return sampled_softmax(queries, targets, positives, vectors[n:], drawn, log_q - bias[n:])
+        return sampled_softmax(queries, targets, positives, vectors[n:], drawn, log_q - bias[n:], config.factors)
 
     def _rows(self, items: Tensor, content: Content | None = None) -> tuple[Tensor, Tensor]:
         """(n,) items -> (n, dim, and the taste's width), what a query is multiplied with, and (n,) biases."""
