@@ -1,6 +1,7 @@
 """Our side of benchmarks/epoch.py: one training epoch and one full-ranking evaluation of the transformer on Beauty.
 
-64 wide, 2 layers, 2 heads, full softmax, as the peers'; `--model transformer-sampled` uses sampled negatives.
+64 wide, 2 layers, 2 heads, full softmax, as the peers'; `--model transformer-sampled` uses sampled negatives,
+`--model transformer-float32` single precision in all products.
 """
 
 import time
@@ -20,7 +21,7 @@ from endcap.fitting import fit
 from endcap.training import Epoch, Task, TrainConfig
 from peers.measurement import Measurement, Options, options, peak_rss_mb
 
-BATCH_TOKENS = {"transformer": 1_024, "transformer-sampled": 1_024, "gru": 1_024}
+BATCH_TOKENS = {"transformer": 1_024, "transformer-sampled": 1_024, "transformer-float32": 1_024, "gru": 1_024}
 
 
 def measure(asked: Options) -> Measurement:
@@ -29,7 +30,10 @@ def measure(asked: Options) -> Measurement:
     dataset = prepare(backend.local(threads=asked.threads), data, CleanConfig(), SplitConfig(method="leave-one-out"))
     parts = split(dataset.table)
     shape = {"heads": 2, "layers": 2} if asked.model.startswith("transformer") else {"hidden": 64}
-    loss = {"name": "sampled" if asked.model.endswith("sampled") else "full"}
+    loss = {
+        "name": "sampled" if asked.model.endswith("sampled") else "full",
+        "precision": "float32" if asked.model.endswith("float32") else "auto",
+    }
     model = configuration.model(asked.model.split("-")[0], dim=64, loss=loss, **shape)
     training = TrainConfig(
         epochs=asked.epochs if asked.train else 1,

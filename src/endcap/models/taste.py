@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from endcap.models.packing import rectangles
+from endcap.models.packing import Rectangles
 
 
 class Taste(nn.Module):
@@ -21,16 +21,14 @@ class Taste(nn.Module):
 
     def forward(self, content: Tensor, offsets: Tensor) -> Tensor:
         """content: (tokens, width) of the events -> (tokens, width) of length `strength`; none sees a later one."""
-        keep = 1 - self.forgetting.sigmoid()
-        mixed, places = [content.new_zeros(0, content.shape[1])], [offsets.new_zeros(0)]
-        for group in rectangles(offsets):
-            steps = torch.arange(group.places.shape[1])
-            distance = steps[:, None] - steps  # (length, length), how far back
-            weights = torch.where(distance >= 0, keep ** distance.clamp(min=0), 0.0)
-            mixed.append((weights @ content[group.places])[group.inside])
-            places.append(group.places[group.inside])
-        taste = torch.empty_like(content).index_copy(0, torch.cat(places), torch.cat(mixed))
-        return self.of_items(taste) * self.log_strength.exp()
+        if not len(content):
+            return content
+        groups = Rectangles.of(offsets)
+        steps = torch.arange(max(length for _, length in groups.shapes))
+        distance = steps[:, None] - steps  # (longest, longest), how far back
+        weights = torch.where(distance >= 0, (1 - self.forgetting.sigmoid()) ** distance.clamp(min=0), 0.0)
+        mixed = [weights[: each.shape[1], : each.shape[1]] @ each for each in groups.spread(content)]
+        return self.of_items(groups.gather(mixed)) * self.log_strength.exp()
 
     def of_items(self, content: Tensor) -> Tensor:
         """(n, width) -> (n, width) of length 1, each number weighed by how much it matters."""

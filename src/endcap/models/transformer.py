@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from endcap.data.ranges import Chance, Count
@@ -17,7 +16,7 @@ from endcap.models.base import Traits
 from endcap.models.dropout import Dropout
 from endcap.models.items import ItemsConfig
 from endcap.models.losses import LossConfig
-from endcap.models.packing import Rectangle, rectangles
+from endcap.models.packing import Rectangles
 from endcap.models.sequence import SequenceNetwork
 
 
@@ -57,7 +56,9 @@ class AttentionEncoder(nn.Module):
 
     def forward(self, events: Tensor, offsets: Tensor) -> Tensor:
         """events: (tokens, dim), offsets: (batch + 1,) -> (tokens, dim)"""
-        groups = rectangles(offsets)
+        if not len(events):
+            return events
+        groups = Rectangles.of(offsets)
         for block in self.blocks:
             events = block(events, groups)
         return self.norm(events)
@@ -76,7 +77,7 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, events: Tensor, groups: list[Rectangle]) -> Tensor:
+    def forward(self, events: Tensor, groups: Rectangles) -> Tensor:
         """(tokens, dim) -> (tokens, dim)"""
         events = events + self.dropout(self.attention(self.norm(events), groups))
         return events + self.dropout(self.forward_net(events))
@@ -93,24 +94,17 @@ class Attention(nn.Module):
         self.outward = nn.Linear(config.dim, config.dim)
         self.distance = nn.Parameter(torch.zeros(config.heads, config.history))
 
-    def forward(self, events: Tensor, groups: list[Rectangle]) -> Tensor:
+    def forward(self, events: Tensor, groups: Rectangles) -> Tensor:
         """(tokens, dim) -> (tokens, dim)"""
-        if not groups:
-            return events
-        qkv = self.inward(events)  # (tokens, 3 * dim)
-        if groups[0].is_whole:  # as when one question is asked: nothing has to be gathered
-            return self.outward(self._mixed(qkv.view(*groups[0].places.shape, -1)).view_as(events))
-        places = torch.cat([group.places[group.inside] for group in groups])
-        mixed = [self._mixed(F.embedding(group.places, qkv))[group.inside] for group in groups]
-        return self.outward(torch.empty_like(events).index_copy(0, places, torch.cat(mixed)))
-
-    def _mixed(self, qkv: Tensor) -> Tensor:
-        """(rows, length, 3 * dim) -> (rows, length, dim)"""
-        rows, length = qkv.shape[:2]
-        q, k, v = qkv.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        near = q @ k.mT * q.shape[-1] ** -0.5 + self._bias(length)  # (rows, heads, length, length)
-        mixed = self.dropout(near.softmax(3)) @ v  # (rows, heads, length, dim / heads)
-        return mixed.transpose(1, 2).reshape(rows, length, -1)
+        bias = self._bias(max(length for _, length in groups.shapes))
+        mixed = []
+        for qkv in groups.spread(self.inward(events)):  # (rows, length, 3 * dim)
+            rows, length = qkv.shape[:2]
+            q, k, v = qkv.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            near = q @ k.mT * q.shape[-1] ** -0.5 + bias[:, :length, :length]  # (rows, heads, length, length)
+            each = self.dropout(near.softmax(3)) @ v  # (rows, heads, length, dim / heads)
+            mixed.append(each.transpose(1, 2).flatten(2))
+        return self.outward(groups.gather(mixed))
 
     def _bias(self, length: int) -> Tensor:
         """(heads, length, length): the bias by distance to the past, -inf to the future."""
