@@ -1,6 +1,5 @@
 """Packed histories side by side, where each position looks at all before it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,47 +8,49 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Rectangles:
-    """Histories of similar length side by side, for what looks at pairs of events; past an end a token is repeated.
+class Rows:
+    """Histories in rows as long as the longest of them, for what looks at pairs of events: short ones share a row.
 
-    The cells of all rectangles are counted through, so that one gather fills them and one gives the tokens back.
+    One rectangle, filled by one gather, in place of one for each length: small products cost more to begin than to do.
     """
 
-    shapes: tuple[tuple[int, int], ...]  # (rows, length) of each
-    places: Tensor  # (cells,) which token stands in each cell
-    cells: Tensor  # (tokens,) in which cell each token stands
+    places: Tensor  # (rows, length) which token stands in each cell; the first one where none does
+    cells: Tensor  # (tokens,) in which cell each token stands, counted through
+    apart: Tensor  # (rows or 1, length, length) bool: which cells do not see which: later ones, and other histories
+    is_whole: bool = False  # it is all tokens in their order: nothing has to be gathered
 
     @classmethod
-    def of(cls, offsets: Tensor) -> "Rectangles":
-        """Histories grouped by length (1-4, 5-8, 9-16, ...), so that little is computed past their ends."""
-        lengths, tokens = offsets.diff(), torch.arange(int(offsets[-1]))
-        if len(tokens) and (lengths == lengths[0]).all():
-            return cls(((len(lengths), int(lengths[0])),), tokens, tokens)
-        group = (lengths.clamp(min=4) - 1).log2().floor()
-        shapes, found, cells, begin = [], [tokens[:0]], torch.empty_like(tokens), 0
-        for value in group[lengths > 0].unique():
-            rows = torch.nonzero((group == value) & (lengths > 0)).squeeze(1)
-            steps = torch.arange(int(lengths[rows].max()))
-            inside = steps < lengths[rows].unsqueeze(1)
-            places = offsets[:-1][rows].unsqueeze(1) + torch.minimum(steps, lengths[rows].unsqueeze(1) - 1)
-            cells[places[inside]] = begin + inside.flatten().nonzero().squeeze(1)
-            shapes.append((len(rows), len(steps)))
-            found.append(places.flatten())
-            begin += places.numel()
-        return cls(tuple(shapes), torch.cat(found), cells)
+    def of(cls, offsets: Tensor) -> "Rows":
+        """offsets: (batch + 1,) of at least one token."""
+        lengths = offsets.diff()
+        lengths, tokens = lengths[lengths > 0], torch.arange(int(offsets[-1]))
+        longest = int(lengths.max())
+        later = torch.ones(1, longest, longest, dtype=torch.bool).triu(1)
+        if (lengths == longest).all():  # as when one question is asked
+            return cls(tokens.view(-1, longest), tokens, later, is_whole=True)
+        order = lengths.argsort(stable=True)
+        each, counts = lengths[order].unique_consecutive(return_counts=True)
+        beside = longest // each  # as many histories of a length go into a row
+        rows = (counts + beside - 1) // beside
+        length, share, first, row = (
+            of_length.repeat_interleave(counts)
+            for of_length in (each, beside, counts.cumsum(0) - counts, rows.cumsum(0) - rows)
+        )
+        rank = torch.arange(len(lengths)) - first  # among those of its length
+        begins = torch.empty_like(lengths)
+        begins[order] = (row + rank // share) * longest + rank % share * length
+        cells = tokens + (begins - (lengths.cumsum(0) - lengths)).repeat_interleave(lengths)
+        places, owners = torch.zeros(2, int(rows.sum()) * longest, dtype=torch.int64)
+        places[cells] = tokens
+        owners[cells] = torch.arange(1, len(lengths) + 1).repeat_interleave(lengths)
+        owners = owners.view(-1, longest)
+        return cls(places.view(-1, longest), cells, later | (owners.unsqueeze(2) != owners.unsqueeze(1)))
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is all tokens in their order, as when one question is asked: nothing has to be gathered."""
-        return self.places is self.cells
+    def spread(self, packed: Tensor) -> Tensor:
+        """(tokens, n) -> (rows, length, n)"""
+        return packed.view(*self.places.shape, -1) if self.is_whole else F.embedding(self.places, packed)
 
-    def spread(self, packed: Tensor) -> list[Tensor]:
-        """(tokens, n) -> of each rectangle (rows, length, n)"""
-        cells = packed if self.is_whole else F.embedding(self.places, packed)
-        parts = cells.split([rows * length for rows, length in self.shapes])
-        return [part.view(*shape, -1) for part, shape in zip(parts, self.shapes, strict=True)]
-
-    def gather(self, spread: Sequence[Tensor]) -> Tensor:
-        """Of each rectangle (rows, length, n) -> (tokens, n)"""
-        cells = torch.cat([each.flatten(0, 1) for each in spread])
+    def gather(self, spread: Tensor) -> Tensor:
+        """(rows, length, n) -> (tokens, n)"""
+        cells = spread.flatten(0, 1)
         return cells if self.is_whole else cells.index_select(0, self.cells)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from endcap.models.packing import Rectangles
+from endcap.models.packing import Rows
 
 
 class Taste(nn.Module):
@@ -23,12 +23,11 @@ class Taste(nn.Module):
         """content: (tokens, width) of the events -> (tokens, width) of length `strength`; none sees a later one."""
         if not len(content):
             return content
-        groups = Rectangles.of(offsets)
-        steps = torch.arange(max(length for _, length in groups.shapes))
-        distance = steps[:, None] - steps  # (longest, longest), how far back
-        weights = torch.where(distance >= 0, (1 - self.forgetting.sigmoid()) ** distance.clamp(min=0), 0.0)
-        mixed = [weights[: each.shape[1], : each.shape[1]] @ each for each in groups.spread(content)]
-        return self.of_items(groups.gather(mixed)) * self.log_strength.exp()
+        rows = Rows.of(offsets)
+        steps = torch.arange(rows.places.shape[1])
+        distance = (steps[:, None] - steps).clamp(min=0)  # (length, length), how far back
+        weights = ((1 - self.forgetting.sigmoid()) ** distance).masked_fill(rows.apart, 0.0)
+        return self.of_items(rows.gather(weights @ rows.spread(content))) * self.log_strength.exp()
 
     def of_items(self, content: Tensor) -> Tensor:
         """(n, width) -> (n, width) of length 1, each number weighed by how much it matters."""

@@ -16,7 +16,7 @@ from endcap.models.base import Traits
 from endcap.models.dropout import Dropout
 from endcap.models.items import ItemsConfig
 from endcap.models.losses import LossConfig
-from endcap.models.packing import Rectangles
+from endcap.models.packing import Rows
 from endcap.models.sequence import SequenceNetwork
 
 
@@ -58,9 +58,9 @@ class AttentionEncoder(nn.Module):
         """events: (tokens, dim), offsets: (batch + 1,) -> (tokens, dim)"""
         if not len(events):
             return events
-        groups = Rectangles.of(offsets)
+        rows = Rows.of(offsets)
         for block in self.blocks:
-            events = block(events, groups)
+            events = block(events, rows)
         return self.norm(events)
 
 
@@ -77,9 +77,9 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.dropout = Dropout(config.dropout)
 
-    def forward(self, events: Tensor, groups: Rectangles) -> Tensor:
+    def forward(self, events: Tensor, rows: Rows) -> Tensor:
         """(tokens, dim) -> (tokens, dim)"""
-        events = events + self.dropout(self.attention(self.norm(events), groups))
+        events = events + self.dropout(self.attention(self.norm(events), rows))
         return events + self.dropout(self.forward_net(events))
 
 
@@ -94,21 +94,13 @@ class Attention(nn.Module):
         self.outward = nn.Linear(config.dim, config.dim)
         self.distance = nn.Parameter(torch.zeros(config.heads, config.history))
 
-    def forward(self, events: Tensor, groups: Rectangles) -> Tensor:
+    def forward(self, events: Tensor, rows: Rows) -> Tensor:
         """(tokens, dim) -> (tokens, dim)"""
-        bias = self._bias(max(length for _, length in groups.shapes))
-        mixed = []
-        for qkv in groups.spread(self.inward(events)):  # (rows, length, 3 * dim)
-            rows, length = qkv.shape[:2]
-            q, k, v = qkv.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-            near = q @ k.mT * q.shape[-1] ** -0.5 + bias[:, :length, :length]  # (rows, heads, length, length)
-            each = self.dropout(near.softmax(3)) @ v  # (rows, heads, length, dim / heads)
-            mixed.append(each.transpose(1, 2).flatten(2))
-        return self.outward(groups.gather(mixed))
-
-    def _bias(self, length: int) -> Tensor:
-        """(heads, length, length): the bias by distance to the past, -inf to the future."""
-        steps = torch.arange(length)
-        distance = steps.unsqueeze(1) - steps  # (length, length), how far back
-        bias = self.distance[:, distance.clamp(0, self.distance.shape[1] - 1)]
-        return bias.masked_fill(distance < 0, -torch.inf)
+        qkv = rows.spread(self.inward(events))  # (rows, length, 3 * dim)
+        q, k, v = qkv.view(*rows.places.shape, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        steps = torch.arange(rows.places.shape[1])
+        back = (steps.unsqueeze(1) - steps).clamp(0, self.distance.shape[1] - 1)  # (length, length), how far
+        near = q @ k.mT * q.shape[-1] ** -0.5 + self.distance[:, back]  # (rows, heads, length, length)
+        shares = near.masked_fill(rows.apart.unsqueeze(1), -torch.inf).softmax(3)
+        mixed = self.dropout(shares) @ v  # (rows, heads, length, dim / heads)
+        return self.outward(rows.gather(mixed.transpose(1, 2).flatten(2)))
