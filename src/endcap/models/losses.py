@@ -9,7 +9,7 @@ from torch import Tensor
 
 from endcap.data.ranges import Chance, Count, NotNegative
 
-CHUNK = 1_000_000
+CHUNK = 2**20
 """Logits at a time: 4 MB, which stay near the processor."""
 SPAN = 80.0
 """Logits that differ by less have exponentials within single precision (e ** -87); wider ones need their maxima."""
@@ -97,6 +97,15 @@ def _normaliser(
     return mean
 
 
+def _same(targets: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """Where (positions,) targets and (n,) drawn items are the same: (pairs,) positions and (pairs,) places."""
+    wanted = torch.zeros(int(torch.maximum(targets.max(), drawn.max())) + 1, dtype=torch.bool)
+    wanted[drawn] = True
+    some = wanted[targets].nonzero().squeeze(1)
+    pairs = (targets[some].unsqueeze(1) == drawn).nonzero()
+    return some[pairs[:, 0]], pairs[:, 1]
+
+
 class _Normaliser(torch.autograd.Function):
     """Value and gradients in one pass over chunks of positions: three products, and one exponential per logit.
 
@@ -123,7 +132,7 @@ class _Normaliser(torch.autograd.Function):
             highest, lowest = torch.maximum(highest, beside.amax()), torch.minimum(lowest, beside.amin())
         safe = bool(highest - lowest < SPAN)
         shifted = bias - highest if safe else bias
-        drawn = None if without is None else torch.isin(*without)  # (positions,)
+        same = None if without is None else _same(*without)
         total = hidden.new_zeros(())
         rows = max(1, CHUNK // width)
         logits = hidden.new_empty(min(rows, n), width)
@@ -141,10 +150,10 @@ class _Normaliser(torch.autograd.Function):
                 largest = powers.amax(1) if beside is None else torch.maximum(powers.amax(1), beside[part])
                 powers.sub_(largest.unsqueeze(1))
             powers.exp_()
-            if without is not None and drawn is not None:
-                targets, negatives = without
-                some = drawn[part].nonzero().squeeze(1)
-                powers[some] = powers[some].masked_fill(negatives == targets[part][some].unsqueeze(1), 0.0)
+            if same is not None:
+                positions, places = same
+                inside = (positions >= start) & (positions < start + rows)
+                powers[positions[inside] - start, places[inside]] = 0.0
             sums = powers.sum(1)
             if beside is not None and d_beside is not None:
                 alone = (beside[part] - largest).exp()
