@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/peak.py               # two minutes on two quiet cores
     .venv/bin/python benchmarks/peak.py --threads 1
     .venv/bin/python benchmarks/peak.py --compile     # and `torch.compile`, which needs a C++ compiler
+    .venv/bin/python benchmarks/peak.py --artifact runs/beauty    # and a question to what `endcap train` made
 
 GEMM        the best of products of several square sizes, in billions of operations a second; bfloat16: of factors of
             sixteen bits, which processors since 2020 multiply faster, and others more slowly.
@@ -17,6 +18,8 @@ evaluation  of the 22,363 users of Beauty, among all items: the encoder, the pro
             and the first ten, apart. Untrained weights: time does not depend on them.
 compile     30 training steps (loss and gradients) of a transformer of 128 numbers as it is, with its feed-forward nets
             compiled, with all of its encoder compiled; and what the first 30 take longer, for compiling.
+question    the scores of all items for one history of ten events, by the model of an artifact as it is, and `ready`, as
+            it is served: with the item tables of its networks made beforehand.
 
 Each is the median of several rounds, which take turns.
 """
@@ -28,11 +31,13 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from endcap import artifact as artifacts
 from endcap import config as configuration
 from endcap import evaluation, ranking
 from endcap.data import backend
@@ -42,6 +47,7 @@ from endcap.data.dataset import DataConfig, prepare
 from endcap.data.mark import SplitConfig
 from endcap.data.questions import Questions
 from endcap.data.split import Split, split
+from endcap.examples import history_of
 from endcap.models import Network, Traits, build
 from endcap.models.losses import full_softmax, sampled_softmax
 from peers.measurement import BEAUTY
@@ -148,6 +154,16 @@ def compiled(parts: Split) -> dict[str, float]:
 
 
 @torch.inference_mode()
+def asked(place: Path) -> dict[str, float]:
+    """Seconds of a question."""
+    artifact = artifacts.load(place)
+    history, _ = history_of(artifact.vocabulary.ids[:10], artifact)
+    batch = ask(history, np.ones(1, np.int64), last=artifact.model.history)
+    models = {"as it is": artifact.model, "ready": artifact.model.ready()}
+    return {name: seconds(partial(model.score, batch)) for name, model in models.items()}
+
+
+@torch.inference_mode()
 def evaluated(name: str, parts: Split) -> dict[str, float]:
     """Seconds of each part of an evaluation, as `evaluate` goes through it, and of the whole."""
     model = build(configuration.model(name, dim=64, start="random"), Traits.of(parts.train)).eval()
@@ -181,6 +197,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--artifact", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     state = machine()
@@ -202,6 +219,8 @@ def main() -> None:
     found = {name: middle([each[name] for each in rounds]) for name in rounds[0]}
     if given.compile:
         found |= {f"compile/{name}": middle([took]) for name, took in compiled(parts).items()}
+    if given.artifact:
+        found |= {f"question/{name}": middle([took]) for name, took in asked(given.artifact).items()}
     OUT.mkdir(exist_ok=True)
     about = {"machine": state, "threads": given.threads, "torch": torch.__version__, **found}
     (OUT / f"peak-{given.threads}.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
@@ -220,8 +239,8 @@ def main() -> None:
         each = found[f"update/{dim}/{name}"]
         print(f"| update of the item table, {dim} numbers, {name} | {spread(each, '.4f')} s | |")
     for name, each in found.items():
-        if name.startswith(("evaluation/", "compile/")):
-            print(f"| {name.replace('/', ', ')} | {spread(each, '.3f')} s | |")
+        if name.startswith(("evaluation/", "compile/", "question/")):
+            print(f"| {name.replace('/', ', ')} | {spread(each, '.4f')} s | |")
 
 
 if __name__ == "__main__":
