@@ -2,7 +2,7 @@
 
 Departures: pre-norm blocks, a learned bias by distance in place of absolute positions, softmax
 cross-entropy over the catalogue in place of one negative (arXiv 2309.07602), a cosine head, and
-packed histories: only the attention itself works on small rectangles of similar length.
+packed histories: only the attention itself works on rows of equal length, which short histories share.
 """
 
 from dataclasses import dataclass, field
