@@ -9,7 +9,7 @@ from torch import Tensor
 
 from endcap.data.ranges import Chance, Count, NotNegative
 
-CHUNK = 2**20
+CHUNK = 1_000_000
 """Logits at a time: 4 MB, which stay near the processor."""
 STEP = 16
 """Of short factors, rows are filled up to a multiple: the library keeps a program for each shape that it has met."""
@@ -168,7 +168,10 @@ class _Normaliser(torch.autograd.Function):
             short = filled.to(factors)
             torch.div((short @ items)[: len(powers)], sums.unsqueeze(1), out=d_hidden[part])
             scaled = F.pad(hidden[part] / sums.unsqueeze(1), (0, 0, 0, len(filled) - len(powers)))
-            d_table += short.T @ scaled.to(factors)
+            if factors == hidden.dtype:
+                d_table.addmm_(short.T, scaled)
+            else:
+                d_table += short.T @ scaled.to(factors)
         ctx.save_for_backward(d_hidden, d_table, d_bias, *([] if d_beside is None else [d_beside]))
         return total / n
 
