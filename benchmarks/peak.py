@@ -6,7 +6,7 @@
     .venv/bin/python benchmarks/peak.py --artifact runs/beauty    # and a question to what `endcap train` made
 
 GEMM        the best of products of several square sizes, in billions of operations a second; bfloat16: of factors of
-            sixteen bits, which processors since 2020 multiply faster, and others more slowly.
+            sixteen bits, which some processors multiply faster, and others more slowly.
 memory      bytes a second of a copy of 256 MB, read and written.
 softmax     loss and gradients of the full softmax of one training step over the 12,101 items of Amazon Beauty: ours in
             chunks, `torch.nn.functional.linear_cross_entropy`, and plain `cross_entropy` over all logits. Its share of

@@ -25,9 +25,8 @@ def test_each_event_sees_those_before_it_in_its_own_history(lengths: list[int]) 
     row, column = rows.cells // width, rows.cells % width
     seen = ~whole[row.unsqueeze(1), column.unsqueeze(1), column] & (row.unsqueeze(1) == row)
     assert torch.equal(seen, expected)
-    assert not rows.apart.diagonal(
-        dim1=1, dim2=2
-    ).any()  # also an empty cell sees something: a softmax of nothing is NaN
+    # Also an empty cell sees something: a softmax of nothing is NaN.
+    assert not rows.apart.diagonal(dim1=1, dim2=2).any()
 
 
 def test_histories_of_one_length_need_no_gathering() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 LEVELS = 256
+"""Values of a byte: chances are known as closely."""
 
 
 class Dropout(nn.Module):

@@ -163,9 +163,8 @@ class Hybrid(Recommender):
     def ready(self, made: Mapping[int, tuple[Tensor, Tensor]] | None = None) -> Self:
         """See Recommender; made: the tables of some of its networks, by their place, where somebody has them."""
         other = sharing(self)
-        tables = made or {}
         other.parts = nn.ModuleList(
-            part.ready(tables.get(place)) if isinstance(part, Network) else part.ready()
+            part.ready((made or {}).get(place)) if isinstance(part, Network) else part.ready()
             for place, part in enumerate(self.members)
         )
         return other
