@@ -27,7 +27,8 @@ from endcap.bootstrap import interval, resampled
 from endcap.config import Config
 from endcap.data import backend
 from endcap.data.dataset import prepare
-from endcap.data.split import Split, split
+from endcap.data.interactions import KIND_INDEX
+from endcap.data.split import Queries, Split, split
 from endcap.data.vocabulary import Floats
 from endcap.evaluation import evaluate
 from endcap.experiment import policy
@@ -69,8 +70,10 @@ def main() -> None:
             runs = [run(config, parts, seed, options.part) for seed in seeds]
             found[model, name] = dict(zip(getattr(parts, options.part).user_ids, np.mean(runs, axis=0), strict=True))
             print(f"{model}, {name}: {len(parts.train.items):,} training events", file=sys.stderr)
+    parts = split(dataset.table, GOAL)
     seen = known(dataset.table, options.part)
     about = {"part": options.part, "seeds": options.seeds, "changed": options.set, "views": views()}
+    about["after a purchase"] = {part: after_purchase(getattr(parts, part)) for part in ("valid", "test")}
     json.dump({**about, "rows": rows(found, seen)}, sys.stdout, indent=1)
     print()
 
@@ -99,6 +102,12 @@ def views() -> dict[str, int]:
     both = bought.join(viewed, ["user", "item"], join_type="inner", right_suffix=" of the view")
     later = pc.sum(pc.greater(both["value of the view"], both["value"])).as_py()
     return {"purchases": len(bought), "viewed": len(both), "viewed later": later}
+
+
+def after_purchase(queries: Queries) -> float:
+    """The share of questions whose history ends with a purchase."""
+    last = queries.histories.kinds[queries.histories.offsets[1:] - 1]
+    return round(float((last == KIND_INDEX[GOAL]).mean()), 4)
 
 
 def rows(found: dict[tuple[str, str], dict[str, Floats]], seen: set[str]) -> list[dict]:
