@@ -6,7 +6,8 @@ kinds       every event with its kind, trained for all goals, asked for purchase
 no kinds    the same events, all of one kind: what was viewed, put into a cart and bought looks alike
 purchases   the purchases alone
 Choices are made on validation; the test part is looked at once. Intervals are bootstraps over users, of the mean over
-seeds. `seen` are the answers that were an event of anybody in training. Results: JSON.
+seeds. `seen` are the answers that were an event of anybody in training, `after a purchase` the share of
+questions whose history ends with one. Results: JSON.
 """
 
 import argparse
