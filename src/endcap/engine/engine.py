@@ -16,11 +16,11 @@ from endcap.abtest import arm
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
+from endcap.engine import alike
 from endcap.engine.answering import Exploring, Given, answer
 from endcap.engine.arriving import check_photo, checked, keep
-from endcap.engine.filters import parse
 from endcap.engine.past import Past, pasts_of
-from endcap.engine.requests import NOBODY, Answer, Ask, Recommended, Slot
+from endcap.engine.requests import NOBODY, Answer, Ask, Slot
 from endcap.engine.rules import Policy, Rule, check_rule, dump_rule, parse_rule, readable
 from endcap.engine.shadow import Shadow
 from endcap.engine.shelf import Shelf
@@ -118,23 +118,12 @@ class Engine:
     def similar(self, item_id: str, k: int, filter: str | None = None) -> Answer:  # noqa: A002
         """The products most like one, by their vectors; raises InputError where it is unknown or nothing is known."""
         self.refresh()
-        version = self.live
-        item = version.shelf.find(item_id)
-        if not item:
-            raise InputError(f"found no item {item_id!r}; expected an id of the catalogue")
-        likeness = version.vectors @ version.vectors[item] if version.vectors is not None else None
-        if likeness is None or not likeness.any():
-            raise InputError(f"nothing is known of item {item_id!r} that it could be compared by")
-        allowed = version.shelf.there if filter is None else version.shelf.mask(parse(filter))
-        scores = np.where(allowed, likeness, -np.inf).astype(np.float32)
-        scores[item] = -np.inf
-        chosen = np.lexsort((np.arange(len(scores)), -scores))[:k]
-        ids, shelf = version.shelf.ids, version.shelf
-        items = tuple(
-            Recommended(ids[place - 1], float(scores[place]), None, shelf.shown(int(place)))
-            for place in chosen if np.isfinite(scores[place])
-        )  # fmt: skip
-        return Answer("", items, version.name)
+        return alike.similar(self.live, item_id, k, filter)
+
+    def like_these(self, matched: str | Sequence[str], k: int = 50) -> Answer:
+        """What a filter (or ids) leaves out although it is like what it lets through, the nearest first."""
+        self.refresh()
+        return alike.like_these(self.live, matched, k)
 
     def record(self, events: Sequence[Event]) -> list[bool]:
         """Keeps events; durable when it returns. False: an event of that id was there before."""
