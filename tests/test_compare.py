@@ -77,6 +77,11 @@ def test_results_have_the_names_that_programs_read(whole: tuple[Path, Comparison
         assert all(0 <= result["metrics"][name] <= 1 for name in METRICS)
         assert result["peak_rss_mb"] > 50
         assert (result["dataset"], result["goal"], result["split"]) == ("circle", "any", "leave-one-out")
+        for part in ("valid", "test"):
+            again, new = (result["intents"][intent][part] for intent in ("again", "new"))
+            assert again == {"n": 0, "hr@10": None, "ndcg@10": None}  # nobody comes back on the circle so soon
+            assert new["n"] > 50
+            assert 0 <= new["ndcg@10"] <= new["hr@10"] <= 1
     by_model = {result["model"]: result["metrics"]["ndcg@10"] for result in results if result["protocol"] == "strict"}
     assert by_model["transitions"] > 0.9 > by_model["popular"]
 
@@ -104,6 +109,10 @@ def test_summaries_rank_by_validation_and_name_one(whole: tuple[Path, Comparison
     _, comparison = whole
     assert set(comparison.summaries) == {"strict", "refit"}
     assert comparison.summaries["strict"].chosen == "transitions"
+    new = comparison.summaries["strict"].intents["new"]
+    assert (new.model, new.best) == ("transitions", "transitions")
+    assert len(new.reached) == 3
+    assert new == comparison.summaries["refit"].intents["new"]  # after a refit validation tells nothing
     assert {standing.model: standing.seeds for standing in comparison.summaries["strict"].standings} == {
         "transitions": 1,
         "gru": 2,

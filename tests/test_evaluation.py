@@ -13,7 +13,7 @@ from endcap.data.batch import Batch
 from endcap.data.interactions import Histories, Interactions
 from endcap.data.split import Queries
 from endcap.data.vocabulary import Vocabulary
-from endcap.evaluation import evaluate, measure, slices
+from endcap.evaluation import by_intent, evaluate, measure, slices
 from endcap.models.base import Recommender
 from endcap.ranking import recommend
 
@@ -189,3 +189,34 @@ def test_middle_items_and_long_periods():
     years = {one["name"]: one["n"] for one in found if one["by"] == "year"}  # days and months would be too many
     assert list(years) == ["1970", "1971", "1972", "1973", "1974", "1975"]
     assert sum(years.values()) == 99  # one question has no time
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=some.integers(0, 10_000), n=some.integers(1, 700), levels=some.sampled_from([1, 3, 1_000_000]))
+def test_answers_had_before_and_new_ones_are_ranked_apart(seed: int, n: int, levels: int) -> None:
+    # Against rankings that are written out: of what was had with the kind asked for, and of what was never had.
+    random, n_items = np.random.default_rng(seed), 12
+    asked = questions(seed, n, n_items)
+    kinds = random.integers(1, 3, len(asked.histories.items))
+    asked = replace(asked, histories=replace(asked.histories, kinds=kinds), goals=random.integers(1, 3, n))
+    table = random.integers(0, levels, (n_items + 1, n_items + 1)).astype(np.float32)
+    expected: dict[str, list[list[float]]] = {"again": [], "new": []}
+    for place in range(n):
+        one = asked.take(np.array([place]))
+        seen = {*one.histories.items.tolist()}
+        had = {*one.histories.items[one.histories.kinds == one.goals[0]].tolist()}
+        order = sorted(range(1, n_items + 1), key=lambda item: (-table[one.histories.items[-1], item], item))
+        among = {"again": [each for each in order if each in had], "new": [each for each in order if each not in seen]}
+        of = {
+            "again": [each for each in one.targets.tolist() if each in had],
+            "new": [each for each in one.targets.tolist() if each not in seen],
+        }
+        for intent, answers in of.items():
+            if answers:
+                ranks = [among[intent].index(each) + 1.0 if each else np.inf for each in answers]
+                expected[intent].append(ranks)
+    found = by_intent(Table(table), asked)
+    for intent, evaluation in found.items():
+        ranks = [part.tolist() for part in np.split(evaluation.ranks, evaluation.offsets[1:-1])]
+        assert [each for each in ranks if each] == expected[intent]
+        assert len(evaluation.metric("ndcg@10")) == len(expected[intent])

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from endcap.bootstrap import holm
 from endcap.data.errors import InputError
 from endcap.results import Result, load, save
-from endcap.summary import holm, summarise
+from endcap.summary import summarise
 
 PLAIN = Result(
     model="popular",
@@ -245,3 +246,55 @@ def test_the_verdict_says_what_validation_said_of_the_parts() -> None:
     values = {("hybrid", 0): {name: np.ones(10) for name in ("ndcg@10", "hr@10")}}
     said = summarise([replace(PLAIN, model="hybrid", valid=0.1, note="counts alone are enough")], values).verdict
     assert "Hybrid: counts alone are enough." in said
+
+
+def halves(n: int = 1000, **means: tuple[float, float]) -> dict:
+    """(model, seed) -> what each validation question got, of answers had again and of new ones."""
+    random = np.random.default_rng(1)
+    base = random.random(n)
+    return {(model, 0): {"again": 2 * again * base, "new": 2 * new * base} for model, (again, new) in means.items()}
+
+
+def test_each_intent_has_its_own_model_where_that_is_more_than_chance() -> None:
+    # The best of all reminds well and discovers the worst, as it was on groceries.
+    results, values = comparison(a={"mean": 0.2, "valid": 0.2}, b={"mean": 0.1, "valid": 0.1})
+    summary = summarise(results, values, intents=halves(a=(0.3, 0.01), b=(0.1, 0.02)))
+    assert summary.chosen == "a"
+    assert {intent: choice.model for intent, choice in summary.intents.items()} == {"again": "a", "new": "b"}
+    new = summary.intents["new"]
+    assert new.questions == 1000
+    assert new.best == "b"
+    assert new.of("b").value == pytest.approx(0.02, rel=0.1)
+    assert new.of("b").difference_low > 0
+    assert new.of("a").p_holm == 1
+    said = next(line for line in summary.verdict if "discovery" in line)
+    assert said.startswith("Warning: for discovery use b beside it")
+    assert "It takes the slot new." in said
+    assert any(line.startswith("It is also the best at what a visitor had before") for line in summary.verdict)
+    found = json.loads(json.dumps(summary.to_dict(), allow_nan=False))
+    assert found["intents"]["new"]["model"] == "b"
+
+
+@pytest.mark.parametrize(("n", "why"), [(60, "too few"), (1000, "may be chance")])
+def test_an_intent_stays_with_the_choice_where_little_is_known(n: int, why: str) -> None:
+    results, values = comparison(a={"mean": 0.2, "valid": 0.2}, b={"mean": 0.1, "valid": 0.1})
+    intents = halves(n, a=(0.3, 0.01), b=(0.1, 0.02))
+    if n == 1000:  # the same mean, from other visitors
+        one = intents["a", 0]["new"]
+        intents["b", 0]["new"] = np.random.default_rng(2).permutation(one) + 1e-6
+    summary = summarise(results, values, intents=intents)
+    assert (summary.intents["new"].best, summary.intents["new"].model) == ("b", "a")
+    assert any(why in line and "never had" in line for line in summary.verdict)
+
+
+def test_seeds_and_questions_of_an_intent() -> None:
+    results, values = comparison(a={"mean": 0.2, "valid": 0.2}, b={"mean": 0.1, "valid": 0.1})
+    intents = halves(a=(0.3, 0.01), b=(0.1, 0.01))
+    intents["b", 1] = {name: 3 * each for name, each in intents["b", 0].items()}
+    assert summarise(results, values, intents=intents).intents["new"].of("b").value == pytest.approx(0.02, rel=0.1)
+    nobody = {key: {"again": np.zeros(0), "new": each["new"]} for key, each in intents.items()}
+    assert set(summarise(results, values, intents=nobody).intents) == {"new"}
+    assert summarise(results, values).intents == {}
+    intents["a", 0]["new"] = intents["a", 0]["new"][1:]
+    with pytest.raises(InputError, match="different questions"):
+        summarise(results, values, intents=intents)

@@ -3,6 +3,7 @@
 A row is a visitor or a question: what belongs to one person is drawn together or not at all.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,3 +63,34 @@ def two_sided(differences: Floats) -> float:
         return float("nan")
     beyond = min(int((known <= 0).sum()), int((known >= 0).sum()))
     return min(1.0, 2 * (1 + beyond) / (len(known) + 1))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """P values corrected for their number, in the order given (Holm, 1979).
+
+    >>> [round(p, 2) for p in holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(ps, kind="stable")
+    steps = np.asarray(ps)[order] * (len(ps) - np.arange(len(ps)))
+    corrected = np.empty(len(ps))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(p) for p in corrected]
+
+
+def signed(value: float) -> str:
+    """A difference for people.
+
+    >>> signed(-0.25)
+    '−0.2500'
+    """
+    return f"{value:+.4f}".replace("-", "−")
+
+
+def p_text(p: float) -> str:
+    """A p value for people.
+
+    >>> p_text(0.0004)
+    'below .001'
+    """
+    return "below .001" if p < 0.001 else f"{p:.3f}"

@@ -112,8 +112,11 @@ def compare(
             raise
     results = [result for folder in folders for result in load(folder / "result.json")]
     save(results, out / "results.json")
+    intents = _values(folders, "intents")
     summaries = {
-        protocol: summarise([result for result in results if result.protocol == protocol], _values(folders, protocol))
+        protocol: summarise(
+            [result for result in results if result.protocol == protocol], _values(folders, protocol), intents=intents
+        )
         for protocol in (("strict", "refit") if refit else ("strict",))
     }
     _keep_best(folders, out / "models")
@@ -273,11 +276,12 @@ def _key(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _values(folders: Sequence[Path], protocol: str) -> Values:
+def _values(folders: Sequence[Path], of: str) -> Values:
+    """of: a protocol, or `intents`."""
     values: Values = {}
     for folder in folders:
         result = load(folder / "result.json")[0]
-        with np.load(folder / f"values-{protocol}.npz") as arrays:
+        with np.load(folder / f"values-{of}.npz") as arrays:
             values[result.model, result.seed] = {name: arrays[name] for name in arrays.files}
     return values
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ ACCURACY = ("hr@5", "hr@10", "hr@20", "ndcg@5", "ndcg@10", "ndcg@20", "mrr@20", 
 LISTED = 10
 """How many items of each list the metrics of lists look at."""
 
+Intent = Literal["again", "new"]
+"""What a visitor may want: what they had before, or what they never had."""
+INTENTS: tuple[Intent, ...] = get_args(Intent)
 
 SCORES = 12_500_000
 """Scores held at a time, 50 MB; how many questions that is, the first chunk tells."""
@@ -67,6 +71,53 @@ def evaluate(model: Recommender, queries: Queries, *, repeat: bool = False, show
         offsets=queries.target_offsets,
         shown=None if shown is None else _joined(lists) if lists else empty,
     )
+
+
+@torch.inference_mode()
+def by_intent(model: Recommender, queries: Queries) -> dict[Intent, Evaluation]:
+    """The ranks of answers that were had before, among what was had; and of answers that are new, among what is new.
+
+    Had is what the history has with an event of the kind asked for; new is what it has no event of at all. A question
+    without an answer of an intent is not in its evaluation, one with answers of both is in both. Scores are made once.
+    """
+    again, new, start, size, model = [], [], 0, CHUNK, model.ready()
+    while start < len(queries):
+        chunk = queries.take(np.arange(start, min(start + size, len(queries))))
+        scored = scores(model, chunk.histories, chunk.goals, chunk.asked, repeat=True)
+        owners, items = chunk.histories.owners, chunk.histories.items
+        had = chunk.histories.kinds == chunk.goals[owners]
+        rows = np.repeat(np.arange(len(chunk)), np.diff(chunk.target_offsets))
+        keys, wanted = owners * scored.shape[1] + items, rows * scored.shape[1] + chunk.targets
+        again.append(_kept(_ranks_among(scored, np.unique(keys[had]), wanted), rows, np.isin(wanted, keys[had])))
+        scored[owners, items] = -torch.inf
+        ranks = _ranks(scored, torch.from_numpy(rows), torch.from_numpy(chunk.targets))
+        new.append(_kept(ranks, rows, ~np.isin(wanted, keys)))
+        start, size = start + size, max(1, SCORES // scored.shape[1])
+    return {"again": _together(again), "new": _together(new)}
+
+
+def _ranks_among(scored: torch.Tensor, keys: Ints, wanted: Ints) -> Floats:
+    """(targets,) places among some items of each row; keys, wanted: row * columns + item, keys each once in order."""
+    values = scored.reshape(-1)[torch.from_numpy(keys)].numpy()
+    row = keys // scored.shape[1]
+    order = np.lexsort((keys, -values, row))
+    ranks = np.full(len(keys) + 1, np.inf)  # the last for what is not among them
+    ranks[order] = np.arange(len(keys)) - np.searchsorted(row, row[order]) + 1.0
+    ranks[:-1][~(values > -np.inf)] = np.inf
+    place = np.searchsorted(keys, wanted)
+    is_there = np.append(keys, -1)[place] == wanted
+    return ranks[np.where(is_there, place, len(keys))]
+
+
+def _kept(ranks: Floats, rows: Ints, chosen: NDArray[np.bool_]) -> tuple[Floats, Ints]:
+    """The ranks of some answers, and how many of them each question has that has any."""
+    return ranks[chosen], np.unique(rows[chosen], return_counts=True)[1]
+
+
+def _together(parts: list[tuple[Floats, Ints]]) -> Evaluation:
+    ranks = np.concatenate([np.zeros(0), *(ranks for ranks, _ in parts)])
+    ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), *(lengths for _, lengths in parts)]))
+    return Evaluation(ranks, ends, None)
 
 
 def _ranks(scored: torch.Tensor, rows: torch.Tensor, targets: torch.Tensor) -> Floats:

@@ -33,7 +33,7 @@ from endcap.data.interactions import waits
 from endcap.data.repurchase import rebought
 from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
 from endcap.describe import Described, candidates
-from endcap.evaluation import Evaluation, evaluate, measure, slices
+from endcap.evaluation import INTENTS, Evaluation, Intent, by_intent, evaluate, measure, slices
 from endcap.features.base import Content
 from endcap.features.products import Products
 from endcap.fitting import fit, keep_chosen
@@ -43,6 +43,8 @@ from endcap.models.warm import Start
 from endcap.results import Result, save
 from endcap.training import Epoch, Fitted, Task
 
+TOLD = ("hr@10", "ndcg@10")
+"""The metrics whose value for each question is kept, and which are told of each intent."""
 REPEATS_FROM = 0.05
 """`repeats = "auto"` shows seen items where at least this share of events repeats an item."""
 
@@ -66,6 +68,7 @@ class Outcome:
 
     results: list[Result]
     evaluations: dict[str, Evaluation]  # by protocol, on the test questions
+    intents: dict[Intent, Evaluation]  # on the validation questions, before any refit
     artifact: Artifact
 
 
@@ -117,8 +120,9 @@ def run(
     )  # fmt: skip
     chosen = replace(config, model=fitted.config)
     evaluations, results = {}, []
+    intents = by_intent(fitted.model, parts.valid)
     result, evaluations["strict"] = _result(chosen, dataset, parts, fitted, catalog, products, "strict", task)
-    results.append(result)
+    results.append(_with_intents(result, intents, by_intent(fitted.model, parts.test)))
     if refit:
         # Chosen on validation, then trained as long on training and validation together.
         parts = split(merged(dataset.table), data.goal, data.min_rating, catalog_ids=catalog_ids)
@@ -129,7 +133,9 @@ def run(
         keep_chosen(fitted.model, again.model)
         fitted = replace(again, best_epoch=fitted.best_epoch)
         result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, products, "refit", task)
-        results.append(replace(result, valid=results[0].valid))  # it was chosen by the strict one's validation
+        # It was chosen by the strict one's validation.
+        result = replace(result, valid=results[0].valid)
+        results.append(_with_intents(result, intents, by_intent(fitted.model, parts.test)))
     facts = {
         "repeat": repeat,
         "repeat_rate": rate,
@@ -152,7 +158,7 @@ def run(
         facts=facts,
         aliases=dataset.aliases,
     )
-    return Outcome(results, evaluations, kept)
+    return Outcome(results, evaluations, intents, kept)
 
 
 def seen_until(dataset: Dataset) -> float | None:
@@ -230,6 +236,23 @@ def _result(
     )
 
 
+def _with_intents(result: Result, valid: dict[Intent, Evaluation], test: dict[Intent, Evaluation]) -> Result:
+    parts = {"valid": valid, "test": test}
+    return replace(
+        result,
+        intents={
+            intent: {part: _figures(evaluations[intent]) for part, evaluations in parts.items()} for intent in INTENTS
+        },
+    )
+
+
+def _figures(evaluation: Evaluation) -> dict[str, float]:
+    """Of the questions of an intent; without any the means are NaN."""
+    n = len(evaluation.offsets) - 1
+    means = {name: float(evaluation.metric(name).mean()) if n else math.nan for name in TOLD}
+    return {"n": n, **means}
+
+
 def _peak_mb() -> float:
     """At most, where parts were fitted side by side: as if all of those processes had been largest at once."""
     own, largest = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -267,8 +290,10 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     artifacts.save(outcome.artifact, out / "artifact")
     for protocol, evaluation in outcome.evaluations.items():
-        values = {name: evaluation.metric(name) for name in ("hr@10", "ndcg@10")}
+        values = {name: evaluation.metric(name) for name in TOLD}
         np.savez(out / f"values-{protocol}.npz", allow_pickle=False, **values)
+    of_intents = {intent: evaluation.metric("ndcg@10") for intent, evaluation in outcome.intents.items()}
+    np.savez(out / "values-intents.npz", allow_pickle=False, **of_intents)
     save(outcome.results, out / "result.json")  # last: its presence says that the run is whole
 
 

@@ -39,6 +39,7 @@ class Result:
     chosen: dict[str, Any] = field(default_factory=dict)  # the parameters that validation chose
     note: str = ""
     valid: float = math.nan  # what was maximised on validation
+    intents: dict[str, Any] = field(default_factory=dict)  # again, new -> valid, test -> n, hr@10, ndcg@10
 
 
 def save(results: Sequence[Result], path: Path) -> None:

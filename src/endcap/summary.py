@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from endcap.bootstrap import RESAMPLES, interval, resampled, two_sided
+from endcap.bootstrap import RESAMPLES, holm, interval, p_text, resampled, signed, two_sided
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Floats
+from endcap.intents import Choice, choose, judged
 from endcap.results import Result, plain
 
 MAIN = "ndcg@10"
@@ -64,6 +65,7 @@ class Summary:
     questions: int
     chosen: str  # the best on validation
     cheaper: str | None  # a model as good within the interval, five times faster to train
+    intents: dict[str, Choice]  # again, new: who is best at it on validation; without those nobody can answer
     standings: list[Standing]  # best on validation first
     verdict: list[str]  # sentences
     resamples: int
@@ -79,12 +81,14 @@ def summarise(
     results: Sequence[Result],
     values: Mapping[tuple[str, int], Mapping[str, Floats]],
     *,
+    intents: Mapping[tuple[str, int], Mapping[str, Floats]] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Summary:
     """Compares results of one data set and protocol.
 
     values: (model, seed) -> metric -> (questions,) what each test question got, in the same order for all.
+    intents: (model, seed) -> intent -> (questions,) the NDCG@10 of its validation questions, likewise.
     Raises InputError where they are missing or of different lengths.
     """
     if not results:
@@ -106,6 +110,7 @@ def summarise(
     first = results[0]
     questions = len(per_user[MAIN])
     cheaper = _cheaper(standings)
+    wanted = choose(intents or {}, standings[0].model, resamples=resamples, seed=seed)
     return Summary(
         dataset=first.dataset,
         goal=first.goal,
@@ -118,8 +123,9 @@ def summarise(
         questions=questions,
         chosen=standings[0].model,
         cheaper=None if cheaper is None else cheaper.model,
+        intents=wanted,
         standings=standings,
-        verdict=_verdict(standings, cheaper, own, questions),
+        verdict=[*_verdict(standings, cheaper, own, questions), *judged(wanted, standings[0].model)],
         resamples=resamples,
         seed=seed,
     )
@@ -159,19 +165,6 @@ def _versus(per_user: Floats, sampled: Floats) -> list[Versus]:
         Versus(float(means[i + 1] - means[0]), *interval(differences[:, i]), p=ps[i], p_holm=corrected)
         for i, corrected in enumerate(holm(ps))
     ]
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """P values corrected for their number, in the order given (Holm, 1979).
-
-    >>> [round(p, 2) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(ps, kind="stable")
-    steps = np.asarray(ps)[order] * (len(ps) - np.arange(len(ps)))
-    corrected = np.empty(len(ps))
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return [float(p) for p in corrected]
 
 
 def _standing(runs: Sequence[Result], intervals: dict[str, tuple[float, float]], versus: dict[str, Versus]) -> Standing:
@@ -245,8 +238,8 @@ def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: Standing |
         versus = cheaper.versus[MAIN]
         return [
             f"Use {cheaper.model}: it is as good as {chosen.model} within the interval "
-            f"(NDCG@10 {cheaper.metrics[MAIN]:.4f}, {_signed(versus.difference)}, "
-            f"interval {_signed(versus.low)} to {_signed(versus.high)}) "
+            f"(NDCG@10 {cheaper.metrics[MAIN]:.4f}, {signed(versus.difference)}, "
+            f"interval {signed(versus.low)} to {signed(versus.high)}) "
             f"and trains in {_duration(cheaper.train_seconds)} instead of {_duration(chosen.train_seconds)}.",
             f"{_name(chosen)} is the best on validation ({chosen.valid:.4f}): {reached}",
         ]
@@ -256,8 +249,8 @@ def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: Standing |
     return [
         f"Use {chosen.model}: it is the best on validation ({chosen.valid:.4f}; next is {second.model} with "
         f"{second.valid:.4f}); {reached}",
-        f"{_name(second)} differs by {_signed(versus.difference)} on the test part (interval {_signed(versus.low)} to "
-        f"{_signed(versus.high)}, corrected p {_p(versus.p_holm)}): "
+        f"{_name(second)} differs by {signed(versus.difference)} on the test part (interval {signed(versus.low)} to "
+        f"{signed(versus.high)}, corrected p {p_text(versus.p_holm)}): "
         + ("more than chance explains." if apart else "that may be chance; more test questions would tell."),
     ]
 
@@ -266,8 +259,8 @@ def _surprises(chosen: Standing, standings: Sequence[Standing]) -> list[str]:
     better = [each for each in standings[1:] if each.versus[MAIN].low > 0]
     return [
         f"On the test part {each.model} is better than the choice by {each.versus[MAIN].difference:.4f} "
-        f"(corrected p {_p(each.versus[MAIN].p_holm)}). The choice stays with validation, or the figure would flatter; "
-        "with a temporal split it may mean that tastes moved after the validation period."
+        f"(corrected p {p_text(each.versus[MAIN].p_holm)}). The choice stays with validation, or the figure would "
+        "flatter; with a temporal split it may mean that tastes moved after the validation period."
         for each in better[:1]
     ]
 
@@ -332,11 +325,3 @@ def _duration(seconds: float) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}".replace("-", "−")
-
-
-def _p(p: float) -> str:
-    return "below .001" if p < 0.001 else f"{p:.3f}"
