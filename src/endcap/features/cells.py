@@ -1,7 +1,8 @@
 """The cells of a catalogue as text, values or numbers, of whatever type its source has them in."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,9 @@ import pyarrow.compute as pc
 from endcap.data.catalog import Catalog
 from endcap.data.schema import LISTS, SEPARATOR
 from endcap.data.vocabulary import Floats
+
+Cell = TypeVar("Cell", bound=Hashable)
+Value = TypeVar("Value")
 
 LEVEL = " > "
 """Between the levels of a category."""
@@ -45,13 +49,19 @@ def values(catalog: Catalog, column: str) -> list[tuple[str, ...]]:
     ([('Men', 'Men > Tops')], [('red', 'blue')])
     """
     if column == "category":
-        paths = zip(texts(catalog, "category"), texts(catalog, "categories"), strict=True)
-        return [_different(path for cell in cells for one in cell.split(SEPARATOR) for path in levels(one))
-                for cells in paths]  # fmt: skip
+        paths = list(zip(texts(catalog, "category"), texts(catalog, "categories"), strict=True))
+        return once(paths, lambda both: _different(path for cell in both for one in cell.split(SEPARATOR)
+                                                   for path in levels(one)))  # fmt: skip
     cells = texts(catalog, column)
     if column in LISTS or any(SEPARATOR in cell for cell in cells):
-        return [_different(cell.split(SEPARATOR)) for cell in cells]
-    return [_different([cell]) for cell in cells]
+        return once(cells, lambda cell: _different(cell.split(SEPARATOR)))
+    return once(cells, lambda cell: _different([cell]))
+
+
+def once(cells: Sequence[Cell], function: Callable[[Cell], Value]) -> list[Value]:
+    """`function` of each cell, called once for all cells that are the same: in a catalogue most repeat."""
+    of = {cell: function(cell) for cell in dict.fromkeys(cells)}
+    return [of[cell] for cell in cells]
 
 
 def levels(category: str) -> list[str]:
@@ -76,7 +86,7 @@ def is_number(kind: pa.DataType) -> bool:
 
 def parsed(cells: Sequence[str]) -> Floats:
     """(n,) texts as numbers, NaN where they are none; `0108` is a code."""
-    return np.array([_number(cell) for cell in cells], dtype=np.float64)
+    return np.array(once(cells, _number), dtype=np.float64)
 
 
 def is_code(cell: str) -> bool:

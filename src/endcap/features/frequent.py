@@ -35,9 +35,11 @@ def frequent(cells: Iterable[Sequence[str]], *, min_count: int, most: int) -> Va
     """
     counts: Counter[str] = Counter()
     spellings: Counter[str] = Counter()
-    for cell in cells:
-        spellings.update(cell)
-        counts.update({value.casefold() for value in cell})
+    for cell, n in Counter(map(tuple, cells)).items():
+        for value in cell:
+            spellings[value] += n
+        for key in {value.casefold() for value in cell}:
+            counts[key] += n
     named: dict[str, str] = {}
     for value, _ in sorted(spellings.items(), key=lambda pair: (-pair[1], pair[0])):
         named.setdefault(value.casefold(), value)
@@ -52,9 +54,12 @@ def find(cells: Sequence[Sequence[str]], names: Sequence[str]) -> Found:
     items: list[int] = []
     ids: list[int] = []
     others: list[int] = []
+    known = {cell: sorted({places[key] for value in cell if (key := value.casefold()) in places})
+             for cell in {*map(tuple, cells)}}  # fmt: skip
     for item, cell in enumerate(cells):
-        found = {places[key] for value in cell if (key := value.casefold()) in places}
+        found = known[tuple(cell)]
         items += [item] * len(found)
-        ids += sorted(found)
-        others += [item] * (bool(cell) and not found)
+        ids += found
+        if cell and not found:
+            others.append(item)
     return Found(*(np.array(each, dtype=np.int64) for each in (items, ids, others)))

@@ -128,7 +128,9 @@ class Text:
 
     def _encoded(self, texts: tuple[str, ...]) -> Matrix:
         if self._vectoriser is not None:
-            return sparse.csr_array(self._vectoriser.transform([" ".join(words(text)) for text in texts]))
+            row = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+            matrix = sparse.csr_array(self._vectoriser.transform([" ".join(words(text)) for text in row]))
+            return matrix[[row[text] for text in texts]]
         given = [row for row, text in enumerate(texts) if text]
         vectors = sentence_vectors(self.config.encoder, [texts[row] for row in given])
         found = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
@@ -146,7 +148,8 @@ class _Learned:
 def _fields(catalog: Catalog, config: TextConfig) -> dict[str, tuple[str, ...]]:
     """Column -> (items,) texts, of the columns that have a weight."""
     weights = {name: getattr(config, name) for name in ("title", "brand", "category", "description")}
-    return {name: tuple(map(plain_text, cells.texts(catalog, name))) for name, weight in weights.items() if weight}
+    used = [name for name, weight in weights.items() if weight]
+    return {name: tuple(cells.once(cells.texts(catalog, name), plain_text)) for name in used}
 
 
 def _how(config: TextConfig, name: str, texts: tuple[str, ...]) -> str:
@@ -159,8 +162,8 @@ def _how(config: TextConfig, name: str, texts: tuple[str, ...]) -> str:
 def _vectoriser(fields: dict[str, tuple[str, ...]], config: TextConfig) -> "TfidfVectorizer":
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    texts = [" ".join(word for text in item for word in words(text)) for item in zip(*fields.values(), strict=True)]
-    texts = [text for text in texts if text]
+    joined = [cells.once(texts, lambda text: " ".join(words(text))) for texts in fields.values()]
+    texts = [text for item in zip(*joined, strict=True) if (text := " ".join(filter(None, item)))]
     for min_count in (config.min_count, 1):  # in a small shop each word may be in one product alone
         vectoriser = TfidfVectorizer(
             token_pattern=r"\S+", lowercase=False, ngram_range=(1, 2), sublinear_tf=True, min_df=min_count,
