@@ -10,6 +10,7 @@ from endcap.artifact import Artifact
 from endcap.config import check, model_names
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
+from endcap.data.places import replacing
 from endcap.fitting import fit
 from endcap.models import Traits
 from endcap.ranking import recommend
@@ -119,7 +120,7 @@ def test_damage_is_said_in_one_line(tmp_path: Path, harm) -> None:
 
 
 def fill_the_disk(folder: Path) -> None:
-    with artifacts.replacing(folder) as new:
+    with replacing(folder) as new:
         (new / "config.toml").write_text("half")
         raise OSError(28, "No space left on device")
 

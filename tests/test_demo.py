@@ -16,6 +16,7 @@ from endcap import demo
 from endcap.compare import check
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
+from endcap.data.places import write
 from endcap.engine.engine import Engine
 from endcap.serve.app import create_app
 from endcap.serve.config import ServeConfig
@@ -243,7 +244,7 @@ def test_another_shop_is_refused_before_anything_is_trained(
     out = tmp_path / "out"
     out.mkdir()
     (out / demo.DATABASE).touch()
-    artifacts.write(out / demo.ABOUT_SHOP, "{}")
+    write(out / demo.ABOUT_SHOP, "{}")
     with pytest.raises(AssertionError, match="another shop"):
         run_demo("--shop", write_shop(tmp_path / "shop"), "--out", out)
     assert not (out / "data").exists()

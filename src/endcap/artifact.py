@@ -12,10 +12,7 @@ artifact may come from elsewhere.
 """
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from endcap import config as configuration
 from endcap.config import Config
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
+from endcap.data.places import replacing
 from endcap.data.vocabulary import Vocabulary
 from endcap.describe import Described
 from endcap.models import Recommender, Traits, build
@@ -124,47 +122,3 @@ def load(folder: Path) -> Artifact:
     described = Described.load(folder / "features") if config.features.use else None
     vocabulary = Vocabulary(tuple(catalog.item_ids))
     return Artifact(config, traits, vocabulary, catalog, model.eval(), files, facts, described, aliases)
-
-
-@contextmanager
-def replacing(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `folder` once all is written; on failure nothing changes.
-
-    Raises InputError where the disk is full or the place cannot be written.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise InputError(f"cannot write to {folder.parent}: {error.strerror}") from error
-    try:
-        yield new
-        for each in (new, *new.rglob("*")):  # whoever serves may be another user than who trained
-            each.chmod(0o755 if each.is_dir() else 0o644)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            folder.replace(old)
-            new.replace(folder)
-            shutil.rmtree(old)
-        else:
-            new.replace(folder)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(f"cannot write {folder}: {_reason(error)}; nothing was changed") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a text file at once: a full disk leaves the old one whole, and raises InputError."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; nothing was changed") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -37,6 +37,7 @@ from endcap.data.dataset import DataConfig, fingerprint, prepare_locally
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories, from_table
 from endcap.data.mark import SplitConfig
+from endcap.data.places import write
 from endcap.data.read_catalog import read_catalog
 from endcap.data.schema import GOALS, validate, validate_items
 from endcap.data.sources.recognise import split_columns
@@ -268,10 +269,10 @@ def _compare(
         step("writing the report")
         shown = examples(dataset, out / "models")
         summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
-        artifacts.write(out / "summary.json", json.dumps(summary, indent=2))
+        write(out / "summary.json", json.dumps(summary, indent=2))
         strict = comparison.summaries["strict"]
         page = render(strict, comparison.results, comparisons.account(dataset, first, described), shown)
-        artifacts.write(out / "report.html", page)
+        write(out / "report.html", page)
     if not quiet:
         screen.out.print(screen.leaderboard(comparison.results))
         screen.verdict(strict)
@@ -314,7 +315,7 @@ def train(
     if resume and mark.exists() and mark.read_text(encoding="utf-8") != key:
         raise InputError(f"{checkpoint} is of another config or other data; train without --resume to start again")
     checkpoint.mkdir(parents=True, exist_ok=True)
-    artifacts.write(mark, key)
+    write(mark, key)
     with screen.epochs(most_epochs(settings.model, settings.train)) as on_epoch:
         outcome = run(
             settings, dataset, described,

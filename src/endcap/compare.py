@@ -20,11 +20,11 @@ import numpy as np
 
 import endcap
 from endcap import config as configuration
-from endcap.artifact import replacing, write
 from endcap.config import Config
 from endcap.data.audit import audit
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
+from endcap.data.places import replacing, write
 from endcap.data.split import split
 from endcap.describe import Described
 from endcap.experiment import Job, policy

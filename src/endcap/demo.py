@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from endcap import artifact as artifacts
 from endcap import config as configuration
 from endcap.config import Config
 from endcap.data.catalog import Catalog
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
+from endcap.data.places import write
 from endcap.data.sources import simulated
 from endcap.load import load
 from endcap.store.store import Store
@@ -125,7 +125,7 @@ def stock(
     Raises InputError where the database is that of another shop.
     """
     check_place(out, data)
-    artifacts.write(out / ABOUT_SHOP, _about(data))
+    write(out / ABOUT_SHOP, _about(data))
     on_step("choosing households")
     dataset = Dataset.load(out / "data")
     chosen = households(dataset)

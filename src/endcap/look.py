@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.csv
 
 from endcap import config as configuration
-from endcap.artifact import replacing
 from endcap.data.catalog import Catalog
 from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
 from endcap.data.photos.album import Album, album
 from endcap.data.photos.problems import Problem
+from endcap.data.places import replacing
 from endcap.data.read_catalog import Listing
 from endcap.data.vocabulary import Ints
 from endcap.describe import Described

@@ -16,8 +16,8 @@ from typing import IO, Any
 
 import pyarrow.compute as pc
 
-from endcap.artifact import replacing
 from endcap.data.dataset import Dataset
+from endcap.data.places import replacing
 from endcap.describe import Described
 
 

@@ -12,9 +12,9 @@ import altair as alt
 from markupsafe import Markup
 
 from endcap import config as configuration
-from endcap.artifact import write
 from endcap.config import Config
 from endcap.data.dataset import Dataset
+from endcap.data.places import write
 from endcap.models import counting
 from endcap.models.hybrid import HybridConfig
 from endcap.page import COLOURS, environment, svg
