@@ -298,3 +298,15 @@ def test_seeds_and_questions_of_an_intent() -> None:
     intents["a", 0]["new"] = intents["a", 0]["new"][1:]
     with pytest.raises(InputError, match="different questions"):
         summarise(results, values, intents=intents)
+
+
+def test_on_simulated_visits_the_best_model_that_knows_content_serves() -> None:
+    models = {"counts": {"mean": 0.3, "valid": 0.3}, "b": {"mean": 0.1, "valid": 0.1}, "a": {"mean": 0.2, "valid": 0.2}}
+    results, values = comparison(**models)
+    intents = halves(counts=(0.3, 0.3), a=(0.1, 0.1), b=(0.3, 0.4))
+    real = summarise(results, values, intents=intents)
+    assert (real.chosen, real.serves, real.intents["new"].model) == ("counts", "counts", "b")
+    made_up = summarise(results, values, intents=intents, by_content=["a", "b"])
+    assert (made_up.chosen, made_up.serves, made_up.intents) == ("counts", "a", {})
+    assert made_up.verdict[0].startswith("The visits are simulated")
+    assert "shelves are filled by a, by likeness of products" in made_up.verdict[0]

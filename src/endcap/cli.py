@@ -610,7 +610,7 @@ def demo(
     screen.examples(shown)
     screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
     if serve:
-        commands.open_shop(out, summary["strict"]["chosen"], configs[0].data, port)
+        commands.open_shop(out, summary["strict"], configs[0].data, port)
 
 
 for _command in (tune_commands.tune, commands.load, commands.serve, live_commands.update, live_commands.experiment):

@@ -25,6 +25,7 @@ from endcap.data.audit import audit
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
 from endcap.data.places import replacing, write
+from endcap.data.sources import simulated
 from endcap.data.split import split
 from endcap.describe import Described
 from endcap.experiment import Job, policy
@@ -112,10 +113,13 @@ def compare(
             raise
     results = [result for folder in folders for result in load(folder / "result.json")]
     save(results, out / "results.json")
-    intents = _values(folders, "intents")
+    intents, by_content = _values(folders, "intents"), _by_content(configs)
     summaries = {
         protocol: summarise(
-            [result for result in results if result.protocol == protocol], _values(folders, protocol), intents=intents
+            [result for result in results if result.protocol == protocol],
+            _values(folders, protocol),
+            intents=intents,
+            by_content=by_content,
         )
         for protocol in (("strict", "refit") if refit else ("strict",))
     }
@@ -175,6 +179,13 @@ def account(dataset: Dataset, config: Config, described: Described | None = None
             "choice": f"on validation by {config.train.metric}; the test part is looked at once",
         },
     }
+
+
+def _by_content(configs: Sequence[Config]) -> list[str]:
+    """Where the visits are simulated: the networks, which are told what products are."""
+    if configs[0].data.events != simulated.NAME or not configs[0].features.use:
+        return []
+    return [config.model.name for config in configs if not counting(config.model)]
 
 
 def _name(config: Config) -> str:

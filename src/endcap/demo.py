@@ -1,8 +1,9 @@
 """`endcap demo`: a real shop from the package registry, or a shop of the user's own, in one go."""
 
 import json
+import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,6 +21,7 @@ from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.places import write
 from endcap.data.sources import simulated
+from endcap.evaluation import INTENTS
 from endcap.load import load
 from endcap.store.store import Store
 
@@ -151,6 +153,24 @@ def stock(
     if prices:
         notes.append("the catalogue has no prices: pages show the median of what was paid for a product in training")
     return Stocked(db, chosen, tuple(notes))
+
+
+def set_roles(db: str, live: str, models: Path, summary: Mapping[str, Any]) -> dict[str, str]:
+    """Gives the slots `again` and `new` to the models that validation prefers there to the live one; who got which.
+
+    summary: a protocol of summary.json. What an earlier comparison gave and this one does not is taken back.
+    """
+    chosen = {intent: each["model"] for intent, each in summary["intents"].items() if each["model"] != live}
+    store = Store.open(db)
+    try:
+        before = store.models(live)
+        for intent in INTENTS:
+            path = str((models / chosen[intent]).resolve()) if intent in chosen else None
+            if before.get(intent, {}).get("path") != path:
+                store.set_model(live, intent, path, by="endcap demo", now=time.time())
+    finally:
+        store.close()
+    return chosen
 
 
 def households(dataset: Dataset, most: int = HOUSEHOLDS) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from endcap.evaluation import INTENTS, Intent
 
 LEAST = 100
 """Questions below which nothing is chosen by them: two models then differ by what a handful of visitors did."""
+WARNING = "Warning: "
+"""How a sentence of a verdict begins that is not to be read over."""
 SURE = 0.05
 """A corrected p below this is more than chance explains."""
 
@@ -107,7 +109,7 @@ def _sentence(choice: Choice, chosen: str) -> str:
     asked = f"{choice.questions:,} validation questions"
     figure = f"{own.value:.4f}, 95 % interval {own.low:.4f} to {own.high:.4f}"
     if choice.model != chosen:
-        start = "Warning: for discovery" if choice.intent == "new" else "For buying again"
+        start = f"{WARNING}for discovery" if choice.intent == "new" else "For buying again"
         return (
             f"{start} use {choice.model} beside it: of {what} {chosen} has NDCG@10 {own.value:.4f}, {choice.model} "
             f"{best.value:.4f} ({signed(best.difference)}, interval {signed(best.difference_low)} to "

@@ -9,6 +9,7 @@ import altair as alt
 from markupsafe import Markup
 
 from endcap.evaluation import ACCURACY
+from endcap.intents import WARNING
 from endcap.page import COLOURS, INK, colour, environment, svg
 from endcap.results import Result
 from endcap.summary import MAIN, TESTED, Summary
@@ -78,6 +79,7 @@ def render(
         refit=_refitted(results, models),
         accuracy=ACCURACY,
         main=MAIN,
+        warning=WARNING,
         tested=TESTED,
         lists=[name for name in (own[0].metrics if own else {}) if name not in ACCURACY],
         chosen=_chosen(own, models),

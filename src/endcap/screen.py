@@ -18,6 +18,7 @@ from endcap.data.check import Summary as CheckSummary
 from endcap.data.dataset import Dataset
 from endcap.data.sources.tables import Tables
 from endcap.examples import Recommendation
+from endcap.intents import WARNING
 from endcap.results import Result
 from endcap.summary import Summary
 from endcap.training import Epoch
@@ -213,7 +214,7 @@ def verdict(summary: Summary) -> None:
     """Which model to use, and why."""
     out.print()
     for sentence in summary.verdict:
-        out.print(escape(sentence), highlight=False)
+        out.print(escape(sentence), highlight=False, style="bold red" if sentence.startswith(WARNING) else None)
 
 
 def examples(shown: Sequence[dict[str, Any]]) -> None:

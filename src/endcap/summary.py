@@ -22,6 +22,12 @@ TESTED = ("ndcg@10", "hr@10")
 """The metrics that have intervals; `MAIN` decides."""
 
 
+_SIMULATED = (
+    "The visits are simulated, so these figures tell of no shopper: shelves are filled by {serves}, by likeness of "
+    "products, which it knows by what they are."
+)
+
+
 @dataclass(frozen=True)
 class Versus:
     """One metric of a model minus that of the chosen one, on the same questions."""
@@ -64,6 +70,7 @@ class Summary:
     events: int
     questions: int
     chosen: str  # the best on validation
+    serves: str  # who fills shelves: the chosen one, unless the visits are simulated
     cheaper: str | None  # a model as good within the interval, five times faster to train
     intents: dict[str, Choice]  # again, new: who is best at it on validation; without those nobody can answer
     standings: list[Standing]  # best on validation first
@@ -82,6 +89,7 @@ def summarise(
     values: Mapping[tuple[str, int], Mapping[str, Floats]],
     *,
     intents: Mapping[tuple[str, int], Mapping[str, Floats]] | None = None,
+    by_content: Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Summary:
@@ -89,6 +97,7 @@ def summarise(
 
     values: (model, seed) -> metric -> (questions,) what each test question got, in the same order for all.
     intents: (model, seed) -> intent -> (questions,) the NDCG@10 of its validation questions, likewise.
+    by_content: where the visits are simulated, the models that know products by what they are: one of them serves.
     Raises InputError where they are missing or of different lengths.
     """
     if not results:
@@ -110,7 +119,9 @@ def summarise(
     first = results[0]
     questions = len(per_user[MAIN])
     cheaper = _cheaper(standings)
-    wanted = choose(intents or {}, standings[0].model, resamples=resamples, seed=seed)
+    wanted = {} if by_content else choose(intents or {}, models[0], resamples=resamples, seed=seed)
+    serves = next((model for model in models if model in by_content), models[0])
+    first_of_all = [_SIMULATED.format(serves=serves)] if by_content else []
     return Summary(
         dataset=first.dataset,
         goal=first.goal,
@@ -122,10 +133,11 @@ def summarise(
         events=first.events,
         questions=questions,
         chosen=standings[0].model,
+        serves=serves,
         cheaper=None if cheaper is None else cheaper.model,
         intents=wanted,
         standings=standings,
-        verdict=[*_verdict(standings, cheaper, own, questions), *judged(wanted, standings[0].model)],
+        verdict=[*first_of_all, *_verdict(standings, cheaper, own, questions, judged(wanted, models[0]))],
         resamples=resamples,
         seed=seed,
     )
@@ -207,14 +219,19 @@ def _cheaper(standings: Sequence[Standing]) -> Standing | None:
 
 
 def _verdict(
-    standings: Sequence[Standing], cheaper: Standing | None, own: Mapping[str, Sequence[Result]], questions: int
+    standings: Sequence[Standing],
+    cheaper: Standing | None,
+    own: Mapping[str, Sequence[Result]],
+    questions: int,
+    of_intents: Sequence[str],
 ) -> list[str]:
-    """Which model to use and why; then what the data and the runs say about it."""
+    """Which model to use and why, and for which intent another one; then what the data and the runs say about it."""
     chosen = standings[0]
     if not questions:
         return ["There is no test question: nothing can be said. Use more data or another split."]
     return [
         *_choice(chosen, standings, cheaper),
+        *of_intents,
         *_surprises(chosen, standings),
         *[f"{_name(chosen)}: {run.note}." for run in own[chosen.model][:1] if run.note],
         *_about_data(chosen, own[chosen.model][0], questions),

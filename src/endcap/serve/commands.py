@@ -1,9 +1,10 @@
 """The commands `endcap serve` and `endcap load`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -90,11 +91,13 @@ def serve(
     )
 
 
-def open_shop(out: Path, model: str, data: DataConfig, port: int) -> None:
-    """The end of `endcap demo`: a shop on this machine alone, with a model of the comparison in `out`, until Ctrl-C."""
+def open_shop(out: Path, summary: Mapping[str, Any], data: DataConfig, port: int) -> None:
+    """The end of `endcap demo`: a shop on this machine alone, with models of the comparison in `out`, until Ctrl-C."""
+    model = summary["serves"]
     with screen.steps() as step:
         stocked = demo.stock(out, data, on_step=step)
-    for note in stocked.notes:
+    roles = demo.set_roles(stocked.db, model, out / "models", summary)
+    for note in (*stocked.notes, *(f"slot {slot} is answered by {other}" for slot, other in roles.items())):
         screen.out.print(f"· {note}", highlight=False, markup=False, soft_wrap=True)
     screen.out.print(f"opening a shop with {model} …", highlight=False)
     config = ServeConfig(

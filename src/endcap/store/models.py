@@ -11,7 +11,7 @@ from endcap.store.counters import grown
 from endcap.store.rules import note
 from endcap.store.tables import MODELS
 
-Role = Literal["live", "previous", "shadow", "candidate"]
+Role = Literal["live", "previous", "shadow", "candidate", "again", "new"]
 
 Place = dict[str, Any]
 """path, since (seconds since 1970), share (of the visitors who get a candidate)."""
