@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from endcap.engine.diversity import diversify
-from endcap.engine.rules import Policy, arrange
+from endcap.engine.policy import Policy, arrange
 from endcap.metrics import spread
 
 # Three like each other, two like each other, one alone.
@@ -83,7 +83,7 @@ def test_pins_and_limits_hold_after_diversity() -> None:
     allowed = np.ones(20, dtype=bool)
     brands = np.zeros(20, np.int32)
     brands[[14, 16]] = 1
-    policy = Policy(allowed, None, ((1, 9),), ((brands, 1),), None, np.inf, ())
+    policy = Policy(allowed, None, ((1, 9),), (), ((brands, 1),), None, np.inf, ())
     order = diversify(SCORES, VECTORS, strength=0.9, k=len(items))
     shown = arrange(items[order], policy, 4)
     assert shown.tolist() == [11, 9, 14, 12]  # 16 is next, but of the brand of 14; then 12 before its likes

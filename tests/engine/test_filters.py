@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
+from endcap.engine import columns as engine_columns
 from endcap.engine import filters
-from endcap.engine.filters import DEEPEST, LONGEST, columns_of, parse
+from endcap.engine.columns import FilterError, columns_of, plain
+from endcap.engine.filters import DEEPEST, LONGEST, parse
 
 PAGE = (Path(__file__).parents[2] / "docs" / "filters.md").read_text(encoding="utf-8")
 
@@ -67,9 +69,10 @@ def test_the_first_example_of_the_page_parses() -> None:
 
 
 def test_the_examples_in_docstrings() -> None:
-    failed, tried = doctest.testmod(filters)
-    assert tried
-    assert not failed
+    for module in (filters, engine_columns):
+        failed, tried = doctest.testmod(module)
+        assert tried
+        assert not failed
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,13 @@ def test_the_examples_in_docstrings() -> None:
         ("material:wood", ""),
         ("NOT material:wood", "milk, uht, brie, lamp, tea"),
         ("categories:Dairy", "milk, uht, brie"),
-        ("category:Milk", ""),  # a category is named from the top
+        ("category:Milk", "milk, uht"),  # a part of a path, wherever it stands
+        ("category:MILK", "milk, uht"),
+        ('category:"> Milk"', ""),  # from the top
+        ('category:"> dairy>milk"', "milk, uht"),
+        ('category:">Dairy"', "milk, uht, brie"),
+        ('category:"Milk > UHT"', "uht"),  # levels that follow each other
+        ('category:"Dairy > UHT"', ""),
         ("category:Dair", ""),
         ('title:"绿茶"', "tea"),
         ("title != milk", "brie, lamp, tea"),
@@ -121,6 +130,16 @@ def test_any_value_of_several_counts() -> None:
     assert passing("extra:b", shop) == ["i1", "i2"]
     assert passing("product_code:007", shop) == ["i1"]  # a code, not the number 7
     assert passing("product_code:7", shop) == ["i2", "i3"]
+
+
+def test_branches_that_share_a_name_are_told_apart_from_the_top() -> None:
+    shop = catalog_of(category=["Bags", "Gear > Bags > Totes", "Gear > Bags", "Gear > Handbags", None])
+    assert passing("category:Bags", shop) == ["i1", "i2", "i3"]
+    assert passing('category:"> Bags"', shop) == ["i1"]
+    assert passing('category:"> Gear > Bags"', shop) == passing('category:"gear>bags"', shop) == ["i2", "i3"]
+    assert passing('NOT category:"> Bags"', shop) == ["i2", "i3", "i4", "i5"]
+    assert passing('category:("> Bags", Totes)', shop) == ["i1", "i2"]
+    assert passing('category:">"', shop) == []
 
 
 def test_all_categories_of_a_product_count() -> None:
@@ -216,6 +235,31 @@ def test_what_is_no_filter_is_an_error(text: str, message: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "marked"),
+    [
+        ("category", "sign", ""),
+        ("price < cheap", "number", "cheap"),
+        ("brand:", "value", ""),
+        ('brand:"Acme', "quote", '"Acme'),
+        ("brand:Lumen Works", "words", "Works"),
+        ("(brand:Acme", "bracket", ""),
+        ("brand:Acme )", "joint", ")"),
+        ("brand:Acme AND", "condition", ""),
+        ("price:5..1", "order", "5..1"),
+        ("in_stock AND colr:red", "column", "colr"),
+        ("price:cheap", "numbers", "price"),
+        ("colour > 5", "no_numbers", "colour"),
+    ],
+)
+def test_an_error_says_what_is_wrong_and_where(text: str, kind: str, marked: str) -> None:
+    with pytest.raises(FilterError) as error:
+        passing(text)
+    assert (error.value.kind, error.value.value) == (kind, marked)
+    assert text[error.value.place - 1 :].startswith(marked)
+    assert error.value.place == (len(text) + 1 if not marked else text.index(marked) + 1)
+
+
 def test_the_deepest_and_the_longest_are_read() -> None:
     assert passing("(" * DEEPEST + "in_stock" + ")" * DEEPEST) == passing("in_stock")
     many = " OR ".join(["brand:a"] * 181)
@@ -247,7 +291,7 @@ def test_any_words_are_a_filter_or_an_error(words: list[str], between: str) -> N
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text(min_size=1, max_size=20).filter(lambda text: filters.plain(text) != ""))
+@given(st.text(min_size=1, max_size=20).filter(lambda text: plain(text) != ""))
 def test_any_value_in_quotes_finds_itself(value: str) -> None:
     quoted = value.replace("\\", "\\\\").replace('"', '\\"')
     assert passing(f'brand:"{quoted}"', catalog_of(brand=[value, None])) == ["i1"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,24 @@ def test_a_preview_is_the_list_that_is_served_once_the_rule_is_published(shops: 
     (served,) = engine.recommend([ask])
     assert ids(after) == ids(served)
     engine.close()
+
+
+def test_hand_picked_complements_come_first_where_they_may(engine: Engine) -> None:
+    body = {"action": "complement", "beside": ["i3", "i5"], "item_ids": ["i12", "i1", "i9"]}
+    engine.put_rule("goes-with-it", body, by="mei")
+    engine.put_items([{"item_id": "i12", "stock": 0}])
+    engine.put_rule("no-nine", {"action": "hide", "filter": "item_id:i9", "slots": ["product"]}, by="mei")
+    engine.put_rule("first", {"action": "pin", "item_ids": ["i15"]}, by="mei")
+
+    def first(n: int, **ask: Any) -> list[str]:
+        (answer,) = engine.recommend([Ask(k=4, **ask)])
+        return ids(answer)[:n]
+
+    assert first(2, item_id="i3", slot="product") == ["i15", "i1"]  # a pin has its place; i12 is sold out, i9 hidden
+    assert first(3, cart=("i7", "i5"), slot="cart") == ["i15", "i1", "i9"]
+    assert first(2, cart=("i5", "i1"), slot="cart") == ["i15", "i9"]  # i1 is in the cart
+    assert first(2, item_id="i7", slot="product") == ["i15", "i8"]
+    assert "i1" not in first(3, cart=("i5",), slot="purchased")
 
 
 def test_nothing_is_written_down(engine: Engine) -> None:

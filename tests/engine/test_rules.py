@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.engine import rules
+from endcap.engine.policy import Policy, arrange, companions, compile_rules
 from endcap.engine.requests import Slot
-from endcap.engine.rules import ACTIONS, Policy, arrange, check_rule, compile_rules, dump_rule, parse_rule
+from endcap.engine.rules import ACTIONS, check_rule, dump_rule, parse_rule
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
@@ -61,6 +62,10 @@ def pin(item_ids: str, position: int = 1, **more: Any) -> dict[str, Any]:
     return {"action": "pin", "item_ids": [*item_ids], "position": position, **more}
 
 
+def companion(beside: str, item_ids: str, **more: Any) -> dict[str, Any]:
+    return {"action": "complement", "beside": [*beside], "item_ids": [*item_ids], **more}
+
+
 def hide(condition: str, **more: Any) -> dict[str, Any]:
     return {"action": "hide", "filter": condition, **more}
 
@@ -102,6 +107,11 @@ def test_the_examples_in_docstrings() -> None:
         (hide("in_stock", starts=5, ends=5), "found starts 5 and ends 5; expected starts before ends"),
         ({"action": "boost", "filter": "in_stock", "strength": float("nan")}, "strength: found nan"),
         ({"action": "bury", "filter": "in_stock", "strength": 1e9}, "strength: found 1000000000"),
+        ({"action": "complement", "item_ids": ["a"]}, "found no beside, which complement needs"),
+        (
+            {"action": "complement", "beside": ["a"], "item_ids": ["b"], "slots": ["home"]},
+            "found slots home; expected some of product, cart",
+        ),
         ({"action": "at_most", "n": 0, "of": "brand"}, "n: found 0"),
         ({"action": "at_most", "n": 1, "of": "colour"}, "of: found 'colour'"),
         ({"action": "floor", "price": float("inf")}, "price: found inf"),
@@ -206,6 +216,21 @@ def test_arrange(bodies: list[dict[str, Any]], expected: str) -> None:
     assert listed(*bodies) == expected
 
 
+def test_complements_stand_beside_some_products_alone() -> None:
+    policy = policy_of(companion("ab", "cd"), companion("b", "dac"), slot="product")
+    assert ids(companions(policy, [1])) == "cd"
+    assert ids(companions(policy, [2, 5])) == "cda"  # each once, the first rule's first
+    assert companions(policy, [3, 0]) == ()
+    assert policy_of(companion("a", "c"), slot="home").complements == ()
+    assert policy_of(companion("a", "c", slots=["cart"]), slot="product").complements == ()
+
+
+def test_complements_that_are_sold_out_or_no_products_are_left_out() -> None:
+    policy = policy_of(companion("ax", "becy"), slot="cart")  # b and e are sold out
+    assert ids(companions(policy, [1])) == "c"
+    assert policy.problems == tuple(f"complement: {item_id} is no product of the catalogue" for item_id in "xy")
+
+
 def test_a_short_list_has_its_pins_at_the_end() -> None:
     assert listed(pin("e", 4), candidates="ab") == "abe"
     assert listed(pin("ec", 1), candidates="", k=1) == "e"
@@ -233,7 +258,7 @@ def test_no_list_breaks_a_rule(
     mask = np.array(may)
     mask[0] = False
     codes = np.array([0, *brands[1:]], np.int32)
-    policy = Policy(mask, None, tuple(pins), ((codes, n),), None, np.inf, ())
+    policy = Policy(mask, None, tuple(pins), (), ((codes, n),), None, np.inf, ())
     items = np.array(candidates, np.int64)
     shown = arrange(items, policy, k).tolist()
     assert len(shown) == len({*shown}) <= k

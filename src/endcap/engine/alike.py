@@ -6,7 +6,8 @@ import numpy as np
 
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Floats, Ints
-from endcap.engine.filters import Mask, parse, plain
+from endcap.engine.columns import Mask, plain
+from endcap.engine.filters import parse
 from endcap.engine.requests import Answer, Recommended
 from endcap.engine.retrieval import Floats32
 from endcap.engine.version import Version

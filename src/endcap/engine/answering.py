@@ -18,9 +18,9 @@ from endcap.engine.diversity import diversify
 from endcap.engine.explore import explore, with_ids
 from endcap.engine.filters import parse
 from endcap.engine.past import Past
+from endcap.engine.policy import Policy, arrange, companions
 from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot, Step
 from endcap.engine.retrieval import Found, Restriction
-from endcap.engine.rules import Policy, arrange
 from endcap.engine.version import Version
 from endcap.store.records import Happened
 
@@ -133,8 +133,7 @@ def _understood(
         raise InputError(f"found diversity {ask.diversity}; expected 0 (by score) to 1 (as unlike as can be)")
     if ask.slot == "product" and not ask.item_id:
         raise InputError("found slot product without item_id; name the product that the list stands beside")
-    named = [shelf.find(item_id) for item_id in (*ask.exclude, *ask.cart, *([ask.item_id] if ask.item_id else []))]
-    hidden = [np.array(named, np.int64)]
+    hidden = [np.array([*map(shelf.find, ask.exclude), *_beside(version, ask)], np.int64)]
     if not version.repeat or ask.slot == "email":
         hidden.append(history.items)
     if policy is not None and policy.no_repeats is not None:
@@ -147,6 +146,11 @@ def _understood(
         without=np.unique(np.concatenate(hidden)),
         history=history,
     )
+
+
+def _beside(version: Version, ask: Ask) -> list[int]:
+    """The products that a list stands beside; 0 for what is none."""
+    return [version.shelf.find(item_id) for item_id in (*ask.cart, *([ask.item_id] if ask.item_id else []))]
 
 
 def _bought(version: Version, event: Happened | Step, policy: Policy, now: float) -> int:
@@ -203,8 +207,10 @@ def _listed(
         # Pins too must be allowed by the request, and not be among what it leaves out.
         allowed = (policy.allowed if question.restriction.allowed is None else question.restriction.allowed).copy()
         allowed[question.without] = False
-        items = arrange(items, replace(policy, allowed=allowed), ask.k + (exploring.pool if exploring.places else 0))
-        pinned = {item for _, item in policy.pins}
+        pins = (*policy.pins, *enumerate(companions(policy, _beside(version, ask))))
+        stricter = replace(policy, allowed=allowed, pins=pins)
+        items = arrange(items, stricter, ask.k + (exploring.pool if exploring.places else 0))
+        pinned = {item for _, item in pins}
         fixed = [place for place, item in enumerate(items.tolist()) if item in pinned]
     explored: tuple[Mapping[str, Any], ...] = ()
     if exploring.places and ask.slot != "email":

@@ -20,8 +20,9 @@ from endcap.engine import alike
 from endcap.engine.answering import Exploring, Given, answer
 from endcap.engine.arriving import check_photo, checked, keep
 from endcap.engine.past import Past, pasts_of
+from endcap.engine.policy import Policy
 from endcap.engine.requests import NOBODY, Answer, Ask, Slot
-from endcap.engine.rules import Policy, Rule, check_rule, dump_rule, parse_rule, readable
+from endcap.engine.rules import Rule, check_rule, dump_rule, parse_rule, readable
 from endcap.engine.shadow import Shadow
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version

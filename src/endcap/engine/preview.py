@@ -9,8 +9,9 @@ from endcap.data.errors import InputError
 from endcap.engine.answering import Exploring, answer
 from endcap.engine.engine import Engine, Role
 from endcap.engine.past import Past
+from endcap.engine.policy import Policy
 from endcap.engine.requests import Answer, Ask, Slot
-from endcap.engine.rules import Policy, Rule, readable
+from endcap.engine.rules import Rule, readable
 from endcap.engine.version import Version
 
 Pair = tuple[Answer | InputError, Answer | InputError]

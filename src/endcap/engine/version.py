@@ -19,9 +19,10 @@ from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.vocabulary import Floats, Ints
 from endcap.engine.arriving import described
 from endcap.engine.past import Memory
+from endcap.engine.policy import Policy, compile_rules
 from endcap.engine.requests import Slot
 from endcap.engine.retrieval import NO_PLACES, Floats32, Retriever, retriever
-from endcap.engine.rules import Policy, Rule, compile_rules
+from endcap.engine.rules import Rule
 from endcap.engine.shelf import Shelf
 from endcap.examples import usual_goal
 from endcap.features.products import Products

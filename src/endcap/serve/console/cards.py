@@ -6,7 +6,7 @@ from typing import Any
 
 from endcap.data.errors import InputError
 from endcap.data.schema import SEPARATOR
-from endcap.engine.filters import TEXTS
+from endcap.engine.columns import TEXTS
 from endcap.engine.requests import Answer, Reason, Recommended
 from endcap.engine.shelf import Shelf
 from endcap.serve.console.texts import Words

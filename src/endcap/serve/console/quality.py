@@ -16,7 +16,7 @@ from endcap.data import backend as backends
 from endcap.data.check import Summary, summarise
 from endcap.data.schema import validate
 from endcap.data.sources import duck
-from endcap.engine.filters import Mask
+from endcap.engine.columns import Mask
 from endcap.engine.shelf import Shelf
 from endcap.serve.console.page import Reading
 from endcap.store import figures

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from endcap.data.errors import InputError
-from endcap.engine.rules import ACTIONS, AtMost, Boost, Bury, Floor, Hide, NoRepeats, Only, Pin, Rule, Scope
+from endcap.engine.rules import ACTIONS, AtMost, Boost, Bury, Complement, Floor, Hide, NoRepeats, Only, Pin, Rule, Scope
 from endcap.serve.console.form import Form
 from endcap.serve.console.texts import Words
+
+IDS = ("item_ids", "beside")
+"""Fields with an id a line."""
 
 COMMON = tuple(field.name for field in fields(Scope))
 
@@ -28,7 +31,7 @@ def body_of(form: Form) -> dict[str, Any]:
     for name in own_fields(action):
         if name == "unless_rebought":
             body[name] = form[name] == "on"
-        elif name == "item_ids":
+        elif name in IDS:
             body[name] = [line.strip() for line in form[name].splitlines() if line.strip()]
         elif form[name]:
             body[name] = form[name]
@@ -103,5 +106,8 @@ def told(rule: Rule, words: Words) -> Told:
         case NoRepeats():
             key = "told.no_repeats_unless" if rule.unless_rebought else "told.no_repeats"
             return Told(name, words(key, days=f"{rule.days:g}"), "")
+        case Complement():
+            what = words("told.complement", n=len(rule.item_ids))
+            return Told(name, what, f"{', '.join(rule.beside)} → {', '.join(rule.item_ids)}")
         case AtMost():
             return Told(name, words("told.at_most", n=rule.n, of=words(f"column.{rule.of}").lower()), "")

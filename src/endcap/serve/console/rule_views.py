@@ -10,7 +10,7 @@ from endcap.data.errors import InputError
 from endcap.engine.filters import parse
 from endcap.engine.preview import preview, published
 from endcap.engine.requests import Answer, Ask, Slot
-from endcap.engine.rules import Boost, Bury, Hide, Only, Pin, Rule, dump_rule, parse_rule
+from endcap.engine.rules import Boost, Bury, Complement, Hide, Only, Pin, Rule, dump_rule, parse_rule
 from endcap.engine.shelf import Shelf
 from endcap.serve.console.cards import list_of
 from endcap.serve.console.form import Form
@@ -64,9 +64,10 @@ def state(rule: Rule, now: float) -> State:
 
 def reach(rule: Rule, shelf: Shelf) -> Reach:
     """The products that it has to do with, and those that are none."""
-    if isinstance(rule, Pin):
-        missing = [item_id for item_id in rule.item_ids if not shelf.find(item_id)]
-        return Reach(None, f"pin: {', '.join(missing)} is no product of the catalogue" if missing else "")
+    if isinstance(rule, Pin | Complement):
+        named = (*rule.beside, *rule.item_ids) if isinstance(rule, Complement) else rule.item_ids
+        missing = ", ".join(item_id for item_id in named if not shelf.find(item_id))
+        return Reach(None, f"{rule.action}: {missing} is no product of the catalogue" if missing else "")
     if not isinstance(rule, Boost | Bury | Hide | Only):
         return Reach(None, "")
     try:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from endcap.data.vocabulary import Ints
+from endcap.engine.columns import TOP
 from endcap.engine.filters import parse
 from endcap.engine.shelf import Shelf
 
@@ -120,8 +121,8 @@ def in_category(shelf: Shelf, path: Sequence[str], best: Ints) -> Ints:
 
 
 def category_filter(path: Sequence[str]) -> str:
-    """Products of a category and of all below it."""
-    return f"category:{quoted(' > '.join(path))}"
+    """Products of a category and of all below it; another branch may have one of the same name."""
+    return f"category:{quoted(TOP + ' ' + ' > '.join(path))}"
 
 
 def quoted(text: str) -> str:
