@@ -27,10 +27,12 @@ from endcap.serve.console.plots import axis_of, columns, lines, spark
 from endcap.serve.console.slow import Slow
 from endcap.serve.console.texts import Words, sentences_of, texts_of
 from endcap.serve.console.traffic import Traffic, quantile
+from endcap.serve.storefront.config import StorefrontConfig
 from endcap.store.figures import Span
 from endcap.store.records import Event, Shown, Visitor
 from tests.engine.artifacts import trained
 from tests.serve.conftest import KEYS, READER, SECRET, bearer
+from tests.serve.storefronts import photo
 
 SCRIPT = "<script>alert(1)</script>"
 PLACES = (
@@ -464,6 +466,19 @@ def test_a_product_has_a_picture(reading: TestClient) -> None:
         answer = reading.get("/console/photo", params={"item": item})
         assert answer.headers["content-type"].startswith("image/")
         assert SCRIPT not in answer.text
+
+
+def test_a_product_has_the_very_picture_that_the_shop_shows(serve_shop: Serve, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "i1.jpg").write_bytes(photo("red"))
+    client = serve_shop(shop=StorefrontConfig(images=tmp_path / "images"))
+    client.put("/v1/items/i2", json={"image": "http://photos.example/i2.jpg"})
+    client.follow_redirects = False
+    for item in ("i1", "i2", "i3"):
+        shown, here = client.get(f"/photo/{item}"), client.get("/console/photo", params={"item": item})
+        assert (here.status_code, here.content) == (shown.status_code, shown.content)
+        assert here.headers.get("location") == shown.headers.get("location")
+    assert client.get("/console/photo", params={"item": "i1"}).content == photo("red")
 
 
 def test_the_data_page_names_what_is_wrong(reading: TestClient) -> None:

@@ -24,7 +24,7 @@ from endcap.serve.memory import give_back
 from endcap.serve.metrics import measured
 from endcap.serve.openapi import add_docs, openapi_of
 from endcap.serve.serving import Serving
-from endcap.serve.storefront.mount import add_pages
+from endcap.serve.storefront.mount import add_pages, front_of
 from endcap.store.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -34,9 +34,11 @@ at `/v1/recommendations`. Secret keys go in `Authorization: Bearer …`, public 
 
 
 def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
-    """Serves an engine, and closes it in the end; raises InputError where the file of keys cannot be used."""
+    """Serves an engine, and closes it in the end; raises InputError where the file of keys, or the
+    folder of photos, cannot be used."""
     keys = None if config.keys is None else load_keys(config.keys)
     serving = Serving.of(engine, config)
+    front = front_of(serving)
     app = FastAPI(
         title="Endcap",
         version="1",
@@ -50,7 +52,7 @@ def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
             Middleware(measured, metrics=serving.metrics),
             Middleware(safe_headers),
             Middleware(errors),
-            Middleware(console, serving=serving, keys=keys),
+            Middleware(console, serving=serving, keys=keys, front=front),
             Middleware(path_as_sent),
             Middleware(access, keys=keys),
             Middleware(errors),  # once more: within access, so that pages may read what went wrong
@@ -61,7 +63,7 @@ def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
     )
     app.state.serving = serving
     app.include_router(router)
-    add_pages(app, serving)
+    add_pages(app, serving, front)
     add_docs(app)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]
     return app

@@ -25,6 +25,7 @@ from endcap.serve.errors import Refused, errors, response_of
 from endcap.serve.keys import Keys
 from endcap.serve.limits import body_limit, deadline
 from endcap.serve.serving import Serving
+from endcap.serve.storefront.shop import Shop
 from endcap.store import figures
 from endcap.store.store import Store
 
@@ -34,10 +35,10 @@ MOST = 64_000
 """Bytes of a form."""
 
 
-def console(app: ASGIApp, serving: Serving, keys: Keys | None) -> ASGIApp:
+def console(app: ASGIApp, serving: Serving, keys: Keys | None, front: Shop | None) -> ASGIApp:
     """Middleware: answers what is at /console, and lets everything else pass; it reads the metrics as requests come."""
     traffic = Traffic(lambda: serving.metrics.page(serving.engine))
-    pages = pages_of(Desk(serving, Sessions(keys, _secret(serving)), traffic, Slow()))
+    pages = pages_of(Desk(serving, Sessions(keys, _secret(serving)), traffic, Slow(), front))
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if traffic.due():

@@ -20,6 +20,7 @@ from endcap.serve.console.texts import LANGUAGES, Words, language_of
 from endcap.serve.console.traffic import Traffic
 from endcap.serve.errors import Refused
 from endcap.serve.serving import Serving
+from endcap.serve.storefront.shop import Shop
 from endcap.store.store import Store
 
 PAGES = {
@@ -36,7 +37,7 @@ ROLES: tuple[Role, ...] = ("live", "candidate", "shadow")
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: http: data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SAFE = {
@@ -55,6 +56,7 @@ class Desk:
     sessions: Sessions
     traffic: Traffic
     slow: Slow
+    front: Shop | None  # what the shop's pages are made from, photos above all
 
     @cached_property
     def engine(self) -> Engine:
@@ -63,6 +65,13 @@ class Desk:
         if not isinstance(found, Engine):
             raise Refused(501, "no_engine", "this server has no engine that the console could show")
         return found
+
+    @property
+    def shop(self) -> Shop:
+        """What the shop's pages are made from; raises Refused where something else answers in the engine's place."""
+        if self.front is None:
+            raise Refused(501, "no_engine", "this server has no engine that the console could show")
+        return self.front
 
     @property
     def versions(self) -> dict[Role, Version]:

@@ -1,32 +1,22 @@
-"""The picture of a product: its photo from the store, else an address of the catalogue, else a tile."""
+"""The picture of a product, the very one that the shop shows."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from endcap.serve.console.page import SAFE, Reading
+from endcap.serve.console.page import Reading
 from endcap.serve.console.session import PATH
-from endcap.serve.storefront.pictures import web
-from endcap.serve.storefront.tiles import tile
+from endcap.serve.storefront.photos import picture
 
 router = APIRouter()
-
-CACHE = {"Cache-Control": "private, max-age=600"}
 
 
 @router.get(f"{PATH}/photo")
 def photo(page: Reading, item: Annotated[str, Query(max_length=512)]) -> Response:
-    """A product that is unknown has a tile too."""
+    """A product that is unknown has a tile too, and one that was taken out of the shop its photo."""
     shelf = page.desk.engine.live.shelf
-    found = shelf.find(item)
-    shown = shelf.shown(found) if found else {}
-    own = shelf.ids[found - 1] if found else item
-    if page.desk.engine.store is not None and (data := page.desk.store.photos([own]).get(own)):
-        sent = web(data)
-        if sent is not None:
-            return Response(sent[0], media_type=sent[1], headers=SAFE | CACHE)
-    if str(shown.get("image", "")).startswith("https://"):
-        return RedirectResponse(str(shown["image"]), headers=SAFE | CACHE)
-    drawn = tile(str(shown.get("title", item)), str(shown.get("category") or "").split(" > "))
-    return Response(drawn, media_type="image/svg+xml", headers=SAFE | CACHE)
+    found = picture(page.request, page.desk.shop, shelf, shelf.find(item))
+    policy = found.headers.get("Content-Security-Policy", "default-src 'none'")
+    found.headers.update({"X-Frame-Options": "DENY", "Content-Security-Policy": f"{policy}; frame-ancestors 'none'"})
+    return found

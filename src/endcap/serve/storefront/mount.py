@@ -9,16 +9,21 @@ from endcap.serve.storefront.shop import Shop
 from endcap.serve.widget import routes as widget
 
 
-def add_pages(app: FastAPI, serving: Serving) -> None:
-    """The widget always; the shop as the config says, by default where there are no keys, so on this machine alone.
+def front_of(serving: Serving) -> Shop | None:
+    """What the shop's pages and the console's pictures are made from; a small engine of a test has no catalogue.
 
     Raises InputError where the shop's photos cannot be read.
     """
+    return Shop.of(serving, serving.engine) if isinstance(serving.engine, Engine) else None
+
+
+def add_pages(app: FastAPI, serving: Serving, front: Shop | None) -> None:
+    """The widget always; the shop as the config says, by default where there are no keys, so on this machine alone."""
     app.include_router(widget.router)
     config = serving.config
     wanted = config.keys is None if config.storefront is None else config.storefront
-    if wanted and isinstance(serving.engine, Engine):  # a shop needs the catalogue; a small engine of a test has none
-        app.state.shop = Shop.of(serving, serving.engine)
-        app.state.shop.warm()
+    if wanted and front is not None:
+        app.state.shop = front
+        front.warm()
         for pages in (views, actions, photos):
             app.include_router(pages.router)

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from endcap.engine.shelf import Shelf
 from endcap.serve.bodies import PathId
 from endcap.serve.storefront.catalogue import find, levels, product
 from endcap.serve.storefront.pictures import remote, web
-from endcap.serve.storefront.shop import shop_of
+from endcap.serve.storefront.shop import Shop, shop_of
 from endcap.serve.storefront.tiles import plain_tile, tile
 
 CACHE = "private, max-age=600"
@@ -24,8 +25,12 @@ def photo(request: Request, item_id: PathId, tile_only: Annotated[str | None, Qu
     """A picture for every product; `?tile` where a page has found that its photo cannot be loaded."""
     shop = shop_of(request)
     shelf = shop.version.shelf
-    item = find(shelf, item_id)
-    if item and tile_only is None:
+    return picture(request, shop, shelf, find(shelf, item_id), tile_only=tile_only is not None)
+
+
+def picture(request: Request, shop: Shop, shelf: Shelf, item: int, *, tile_only: bool = False) -> Response:
+    """The photo of an item, else a tile; of none (0) a plain one."""
+    if item and not tile_only:
         own = shelf.ids[item - 1]
         for data in shop.photos(own):
             if data and (found := web(data)) is not None:
