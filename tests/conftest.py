@@ -1,10 +1,18 @@
 """What several test files use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from endcap import cli
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What endcap keeps to make it once is kept apart, so that no test passes by what an earlier run made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENDCAP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

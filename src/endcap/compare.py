@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 
-import endcap
 from endcap import config as configuration
 from endcap.config import Config
 from endcap.data.audit import audit
-from endcap.data.dataset import Dataset
+from endcap.data.dataset import Dataset, code_hash
 from endcap.data.errors import InputError
 from endcap.data.places import replacing, write
 from endcap.data.sources import simulated
@@ -280,11 +279,8 @@ def _read(stream: Any, lines: "queue.Queue[str | None]") -> None:
 
 def _key(dataset: Dataset) -> str:
     """Changes with the code, the files, and how they were read and split."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(endcap.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    digest.update(json.dumps([dataset.files, dataset.facts], sort_keys=True, default=str).encode())
-    return digest.hexdigest()
+    told = json.dumps([code_hash(), dataset.files, dataset.facts], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _values(folders: Sequence[Path], of: str) -> Values:

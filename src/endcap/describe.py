@@ -1,19 +1,28 @@
 """What is known of a dataset's products, as the models are told it: photos found, encoders fitted, items described."""
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from endcap.config import Config
 from endcap.data.catalog import Catalog
-from endcap.data.dataset import Dataset
+from endcap.data.dataset import Dataset, code_hash
 from endcap.data.errors import InputError
 from endcap.data.photos.album import Album, album
+from endcap.data.photos.cache import cache_folder
+from endcap.data.places import replacing
 from endcap.data.split import split
-from endcap.features.products import Encoders, Products
+from endcap.features.products import Encoders, FeaturesConfig, Products
+
+KEPT = 8
+"""Descriptions that are kept, those used last: of 92,000 products one takes 70 MB."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ def candidates(config: Config, dataset: Dataset) -> Sequence[str]:
 def describe(config: Config, dataset: Dataset, on_step: Callable[[str], None] = lambda step: None) -> Described | None:
     """Fits the encoders on the items of the training part alone and describes all of the catalogue.
 
+    What was described before is taken from the cache: the same rows, photos and settings by the same code.
     None without [features] use. Raises InputError where there is no catalogue, or no photos where they are asked for.
     """
     features = config.features
@@ -64,9 +74,37 @@ def describe(config: Config, dataset: Dataset, on_step: Callable[[str], None] = 
     catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
     photos = photos_of(catalog, config, dataset.aliases, on_step) if "photos" in features.use else None
     known = np.arange(1, int(parts.train.items.max()) + 1)
-    encoders = Encoders.fit(features, catalog, photos, known, on_step)
-    on_step("describing every item")
-    return Described(encoders, encoders.describe(catalog, photos), (*_of_photos(photos), *_of_columns(encoders)))
+    kept = cache_folder() / "described" / _key(features, catalog, photos, len(known))
+    with suppress(InputError):  # of a damaged one a new one is made
+        if kept.is_dir():
+            on_step("reading what is known of the products")
+            return _used(kept)
+    encoders, products = Encoders.fit_describe(features, catalog, photos, known, on_step)
+    described = Described(encoders, products, (*_of_photos(photos), *_of_columns(encoders)))
+    with suppress(InputError):  # where nothing can be kept, the next command describes anew
+        with replacing(kept) as new:
+            described.save(new)
+        for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+    return described
+
+
+def _used(kept: Path) -> Described:
+    described = Described.load(kept)
+    with suppress(OSError):  # a cache that cannot be written can be read
+        kept.touch()
+    return described
+
+
+def _key(features: FeaturesConfig, catalog: Catalog, photos: Album | None, known: int) -> str:
+    """Of all that a description depends on."""
+    digest = hashlib.sha256(code_hash().encode())
+    shown = None if photos is None else [photos.size, photos.owners.tolist(), photos.keys, _of_photos(photos)]
+    digest.update(json.dumps([asdict(features), known, shown], sort_keys=True).encode())
+    with pa.ipc.new_stream(sink := pa.BufferOutputStream(), catalog.table.schema) as stream:
+        stream.write_table(catalog.table.combine_chunks())
+    digest.update(sink.getvalue())
+    return digest.hexdigest()[:32]
 
 
 def _of_photos(photos: Album | None) -> list[str]:

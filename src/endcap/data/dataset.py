@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import endcap
 from endcap.data import sources
 from endcap.data.aliases import resolve
 from endcap.data.backend import Backend, local
@@ -124,6 +126,15 @@ def prepare_locally(
     """`prepare` by a DuckDB of its own, whose memory is given back at the end."""
     with closing(local()) as backend:
         return prepare(backend, data, clean, split, on_step=on_step)
+
+
+@cache
+def code_hash() -> str:
+    """sha256 of endcap's own source: what other code made may not be what this code would make."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(endcap.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def fingerprint(paths: list[Path]) -> dict[str, str]:

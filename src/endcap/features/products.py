@@ -70,6 +70,19 @@ class Encoders:
 
         Raises InputError where there is nothing to learn.
         """
+        return cls.fit_describe(config, catalog, album, known, on_step, on_photos)[0]
+
+    @classmethod
+    def fit_describe(
+        cls,
+        config: FeaturesConfig,
+        catalog: Catalog,
+        album: Album | None,
+        known: Ints,
+        on_step: Step = lambda step: None,
+        on_photos: Callable[[PhotoEpoch], None] = lambda epoch: None,
+    ) -> tuple[Self, "Products"]:
+        """As `fit`, and then `describe` of the whole catalogue, whose numbers are worked out once for both."""
         if absent := [name for name in config.leave_out if name not in catalog.table.column_names]:
             there = ", ".join(catalog.table.column_names)
             raise InputError(f"found no column {', '.join(absent)} to leave out; expected some of {there}")
@@ -101,7 +114,9 @@ class Encoders:
             known,
             lambda epoch: on_step(f"one code per product: epoch {epoch.epoch} of {config.autoencoder.epochs} at most"),
         )
-        return cls(config, tabular, text, photos, attributes, autoencoder)
+        on_step("describing every item")
+        encoders = cls(config, tabular, text, photos, attributes, autoencoder)
+        return encoders, encoders._products(catalog, blocks)
 
     def blocks(self, catalog: Catalog, album: Photos | None) -> dict[str, Block]:
         """Modality -> the numbers of every item of a catalogue."""
@@ -115,7 +130,9 @@ class Encoders:
 
     def describe(self, catalog: Catalog, album: Photos | None) -> "Products":
         """What the models are told of the items of a catalogue, whether they were fitted on or not."""
-        blocks = self.blocks(catalog, album)
+        return self._products(catalog, self.blocks(catalog, album))
+
+    def _products(self, catalog: Catalog, blocks: Mapping[str, Block]) -> "Products":
         code = self.autoencoder.code(blocks)
         vectors = code.vectors if self.config.vectors == "code" else _side_by_side(blocks)
         none = Packed(np.zeros(len(catalog) + 2, np.int64), np.zeros(0, np.int64), ())
