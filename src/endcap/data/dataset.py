@@ -13,7 +13,6 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import endcap
 from endcap.data import sources
 from endcap.data.aliases import resolve
 from endcap.data.backend import Backend, local
@@ -132,7 +131,7 @@ def prepare_locally(
 def code_hash() -> str:
     """sha256 of endcap's own source: what other code made may not be what this code would make."""
     digest = hashlib.sha256()
-    for path in sorted(Path(endcap.__file__).parent.rglob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
