@@ -17,6 +17,7 @@ from endcap.compare import check
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.places import write
+from endcap.demo_rules import RULES
 from endcap.engine.engine import Engine
 from endcap.serve.app import create_app
 from endcap.serve.config import ServeConfig
@@ -133,6 +134,40 @@ def test_the_database_is_filled_once(compared: tuple[Path, DataConfig]) -> None:
     store.close()
 
 
+def test_what_no_shop_sells_is_hidden_once_in_the_shop_of_the_complete_journey(
+    compared: tuple[Path, DataConfig],
+) -> None:
+    out, data = compared
+    goods = Dataset.load(out / "data")
+    assert goods.items is not None
+    till = {name: pa.array(["GROCERY"] * len(goods.items)) for name in ("department", "product_category")}
+    items = pa.table({name: goods.items[name] for name in goods.items.column_names} | till)
+    replace(goods, items=items, facts=goods.facts | {"format": "completejourney"}).save(out / "data")
+    stocked = demo.stock(out, data)
+    assert "hidden by rules, in the console under Rules: demo-no-fuel" in stocked.notes[-1]
+    store = Store.open(stocked.db)
+    assert [rule_id for rule_id, _ in store.rules()] == sorted(RULES)
+    store.delete_rule("demo-no-fuel", by="ann", now=1.0)
+    assert "demo-no-fuel" not in " ".join(demo.stock(out, data).notes)
+    assert [rule_id for rule_id, _ in store.rules()] == sorted({*RULES} - {"demo-no-fuel"})
+    store.close()
+
+
+def test_in_a_shop_of_ones_own_nothing_is_hidden_and_what_has_no_price_is_said(
+    compared: tuple[Path, DataConfig],
+) -> None:
+    out, data = compared
+    goods = Dataset.load(out / "data")
+    assert goods.items is not None
+    prices = pa.array([2.5, None, None])
+    replace(goods, items=goods.items.append_column("price", prices)).save(out / "data")
+    stocked = demo.stock(out, data)
+    assert "2 of 3 products have no price, and are shown all the same" in stocked.notes[-1]
+    store = Store.open(stocked.db)
+    assert store.rules() == []
+    store.close()
+
+
 def test_of_a_long_log_it_holds_some_users_and_says_so(compared: tuple[Path, DataConfig]) -> None:
     out, data = compared
     stocked = demo.stock(out, data, most=60)
@@ -230,6 +265,8 @@ def test_it_ends_with_a_shop_and_its_households(run_demo: Any, visit: Any, tmp_p
     form = re.search(r'name="form" value="([^"]+)"', home)
     assert form
     client.post("/shop/household", data={"form": form[1], "user_id": named[0]})
+    assert 'href="/console/report"' in client.get("/console/models").text
+    assert client.get("/console/report").text == (out / "report.html").read_text(encoding="utf-8")
     assert len(re.findall(r'class="kind" title="bought"', client.get("/shop/you").text)) >= 8
 
 

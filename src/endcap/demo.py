@@ -21,6 +21,7 @@ from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.places import write
 from endcap.data.sources import simulated
+from endcap.demo_rules import NO_PRICE, RULES, offer, unpriced
 from endcap.evaluation import INTENTS
 from endcap.load import load
 from endcap.store.store import Store
@@ -51,6 +52,8 @@ LATELY = 200
 """Events of a user, the latest, by which it is said what is usual for them."""
 USUAL = 3
 """Categories that are usual for a user."""
+SHOWN_WITH = "completejourney"
+"""The format whose shop comes with rules; nothing is hidden unasked in a shop of one's own."""
 SCALED = ("hm",)
 """Formats whose prices are given as multiples of a sum that nobody knows."""
 
@@ -141,6 +144,8 @@ def stock(
             store, data, users=users, prices=prices, on_step=on_step,
             on_progress=lambda done, total: on_step(f"writing the events: {done:,} of {total:,} read"),
         )  # fmt: skip
+        listed = _listed(dataset, prices)
+        offered = offer(store, RULES, listed, now=time.time()) if dataset.facts["format"] == SHOWN_WITH else []
     finally:
         store.close()
     notes = [f"{out / DATABASE}: {loaded.events:,} events ({loaded.new:,} of them new) and {loaded.items:,} products"]
@@ -152,6 +157,13 @@ def stock(
         )
     if prices:
         notes.append("the catalogue has no prices: pages show the median of what was paid for a product in training")
+    if offered:
+        notes.append(f"what no shop sells is hidden by rules, in the console under Rules: {', '.join(offered)}")
+    elif dataset.facts["format"] != SHOWN_WITH and (n := unpriced(listed)):
+        notes.append(
+            f"{n:,} of {len(listed):,} products have no price, and are shown all the same; a rule hides them: "
+            f"in the console under Rules, hide {NO_PRICE}"
+        )
     return Stocked(db, chosen, tuple(notes))
 
 
@@ -171,6 +183,16 @@ def set_roles(db: str, live: str, models: Path, summary: Mapping[str, Any]) -> d
     finally:
         store.close()
     return chosen
+
+
+def _listed(dataset: Dataset, prices: Mapping[str, float]) -> Catalog:
+    """The catalogue as pages have it, with what was paid."""
+    ids = [] if dataset.items is None else dataset.items["item_id"].to_pylist()
+    table = Catalog.from_table(dataset.items, ids).table
+    if not prices:
+        return Catalog(table)
+    paid = pa.array([prices.get(item_id) for item_id in ids], pa.float64())
+    return Catalog(table.set_column(table.column_names.index("price"), "price", paid))
 
 
 def households(dataset: Dataset, most: int = HOUSEHOLDS) -> tuple[str, ...]:

@@ -70,3 +70,14 @@ def test_a_role_that_cannot_be_is_refused(store: Store, wrong: dict) -> None:
     with pytest.raises(InputError):
         store.set_model(**{"name": "shop", "role": "live", "path": "/a", "by": "ann", "now": 1.0} | wrong)
     assert store.models("shop") == {}
+
+
+def test_a_rule_is_offered_once(store: Store) -> None:
+    assert store.offer_rule("a", {"n": 1}, by="ann", now=1.0)
+    store.delete_rule("a", by="bob", now=2.0)
+    assert not store.offer_rule("a", {"n": 1}, by="ann", now=3.0)
+    assert store.rules() == []
+    store.put_rule("b", {"n": 2}, by="bob", now=4.0)
+    assert not store.offer_rule("b", {"n": 1}, by="ann", now=5.0)
+    assert dict(store.rules())["b"] == {"n": 2}
+    assert store.revisions().rules == 3

@@ -13,6 +13,7 @@ from endcap.store.tables import CHANGES, RULES
 _ALL = select(RULES).order_by(RULES.c.rule_id)
 _ONE = select(RULES.c.body).where(RULES.c.rule_id == bindparam("rule"))
 _PUT = inserts(RULES, ["rule_id"], ["body"])
+_KNOWN = select(CHANGES.c.id).where(CHANGES.c.what == "rule", CHANGES.c.name == bindparam("rule")).limit(1)
 _CHANGES = select(CHANGES).order_by(CHANGES.c.id.desc()).limit(bindparam("last"))
 
 
@@ -28,6 +29,15 @@ def put(connection: Connection, rule_id: str, body: str, by: str, now: float) ->
     connection.execute(_PUT[connection.dialect.name], {"rule_id": rule_id, "body": body})
     note(connection, "rule", rule_id, before, body, by, now)
     return revision
+
+
+def offer(connection: Connection, rule_id: str, body: str, by: str, now: float) -> bool:
+    """Publishes a rule (JSON) unless there ever was one with this id; whether it did."""
+    held(connection, "rules")
+    if connection.execute(_KNOWN, {"rule": rule_id}).first():
+        return False
+    put(connection, rule_id, body, by, now)
+    return True
 
 
 def take_out(connection: Connection, rule_id: str, by: str, now: float) -> int:

@@ -195,6 +195,12 @@ class Store:
         text = checks.json_text("the rule", dict(body))
         return self._database.write(lambda connection: rules.put(connection, rule_id, text, by, now))
 
+    def offer_rule(self, rule_id: str, body: Mapping[str, Any], *, by: str, now: float) -> bool:
+        """Publishes a rule unless there ever was one with this id, changed or taken back since; whether it did."""
+        checks.identifier("rule_id", rule_id)
+        text = checks.json_text("the rule", dict(body))
+        return self._database.write(lambda connection: rules.offer(connection, rule_id, text, by, now))
+
     def delete_rule(self, rule_id: str, *, by: str, now: float) -> int:
         """Takes a rule back; returns the revision, which stays where there was no such rule."""
         checks.identifier("rule_id", rule_id)

@@ -67,6 +67,13 @@ def home_of(desk: Desk) -> Path:
     return desk.serving.config.out.resolve().parent
 
 
+def report_of(desk: Desk) -> Path | None:
+    """What `endcap compare` wrote: in the folder that holds OUT, or beside that folder where it is a comparison's."""
+    home = home_of(desk)
+    folders = (home, home.parent) if home.name == "models" else (home,)
+    return next((path for folder in folders if (path := folder / "report.html").is_file()), None)
+
+
 def chosen(desk: Desk, path: str) -> Path:
     """One of the choices, by its path; a key is not for reading the rest of the disk."""
     if path not in {choice.path for choice in choices(desk, {})}:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,7 +13,7 @@ from endcap.data.schema import KINDS
 from endcap.engine.version import Version
 from endcap.experiment import trained_until
 from endcap.features.oddities import Oddity, oddest
-from endcap.serve.console.artifacts import choices, chosen, home_of, name_of
+from endcap.serve.console.artifacts import choices, chosen, name_of, report_of
 from endcap.serve.console.form import Change
 from endcap.serve.console.page import Desk, Reading
 from endcap.serve.errors import Refused
@@ -49,7 +48,7 @@ def show(page: Reading) -> Response:
         versions={role: _about(version) for role, version in versions.items()},
         previous=name_of(desk, kept.get("previous", {}).get("path")),
         choices=choices(desk, kept),
-        report=_report(desk) is not None,
+        report=report_of(desk) is not None,
         changes=[change for change in desk.store.changes(50) if change["what"] == "model"][:12],
         odd=_odd(desk),
     )
@@ -58,7 +57,7 @@ def show(page: Reading) -> Response:
 @router.get("/console/report")
 def report(page: Reading) -> Response:
     """What `endcap compare` left beside the artifact."""
-    path = _report(page.desk)
+    path = report_of(page.desk)
     if path is None:
         raise Refused(404, "not_found", "there is no report.html beside the artifact; `endcap compare` writes one")
     return Response(path.read_bytes(), media_type="text/html; charset=utf-8", headers=REPORT)
@@ -99,11 +98,6 @@ def _share(text: str) -> float:
         return float(text) / 100
     except ValueError:
         raise InputError(f"found share {text!r}; expected a number of percent, such as 10") from None
-
-
-def _report(desk: Desk) -> Path | None:
-    path = home_of(desk) / "report.html"
-    return path if path.is_file() else None
 
 
 def _about(version: Version) -> dict[str, Any]:
