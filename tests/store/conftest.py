@@ -47,6 +47,7 @@ def _empty(connection: Connection) -> None:
     for table in METADATA.sorted_tables:
         if table not in (COUNTERS, SETTINGS):
             connection.execute(delete(table))
+    connection.execute(delete(SETTINGS).where(SETTINGS.c.name == "odd"))
     connection.execute(update(COUNTERS).values(value=0))
 
 

@@ -100,7 +100,7 @@ def test_the_database_of_another_program_is_left_alone(fresh: str) -> None:
 def test_a_newer_database_is_refused(fresh: str) -> None:
     Store.open(fresh).close()
     execute(fresh, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
-    with pytest.raises(InputError, match=r"written by a newer endcap .*version 9999, this endcap knows up to 0002"):
+    with pytest.raises(InputError, match=r"written by a newer endcap .*version 9999, this endcap knows up to 0003"):
         Store.open(fresh)
 
 

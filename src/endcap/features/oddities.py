@@ -122,10 +122,10 @@ def _absurd_prices(catalog: Catalog, blocks: Mapping[str, Block], autoencoder: A
     outside = (prices[items] < low) | (prices[items] > high)
     for row in np.flatnonzero((scores > SURE) & outside & (np.abs(distance) > np.log(TIMES))):
         item, n = items[row], int((near[row] > 0).sum())
-        expected = f"{_price(low[row])} to {_price(high[row])}"
+        expected = f"{price_text(low[row])} to {price_text(high[row])}"
         most = n - 2 * min(ASIDE, (n - 1) // 2)
-        reason = f"price {_price(prices[item])}: {most} of its {n} nearest products cost {expected}"
-        yield _oddity(catalog, item, scores[row], "price", _price(prices[item]), expected, reason)
+        reason = f"price {price_text(prices[item])}: {most} of its {n} nearest products cost {expected}"
+        yield _oddity(catalog, item, scores[row], "price", price_text(prices[item]), expected, reason)
 
 
 def _foreign_photos(
@@ -193,7 +193,12 @@ def _trimmed(prices: Floats) -> tuple[Floats, Floats]:
     return ordered[rows, aside], ordered[rows, last - aside]
 
 
-def _price(value: float) -> str:
+def price_text(value: float) -> str:
+    """As an oddity names a price.
+
+    >>> price_text(1234.5), price_text(3.0)
+    ('1,234.5', '3')
+    """
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -11,6 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from endcap.engine.engine import Engine as RealEngine
+from endcap.engine.oddrows import watch
 from endcap.serve.access import access
 from endcap.serve.api import router
 from endcap.serve.config import ServeConfig
@@ -73,11 +76,14 @@ def _beside(serving: Serving) -> Callable[[FastAPI], AbstractAsyncContextManager
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         give_back()
-        watching = asyncio.create_task(_keep_fresh(serving))
+        watching, ended = asyncio.create_task(_keep_fresh(serving)), threading.Event()
+        if isinstance(serving.engine, RealEngine) and serving.engine.store is not None:
+            watch(serving.engine, ended)
         try:
             yield
         finally:
             watching.cancel()
+            ended.set()
             await run_in_threadpool(serving.close)
 
     return lifespan

@@ -72,3 +72,17 @@ class Shown:
     arm: str | None = None
     # Of each explored place: {"place": from 0, "pool": [item ids that could have stood there], "chance": of the shown}
     explored: tuple[Mapping[str, Any], ...] = ()
+
+
+class OddRow(NamedTuple):
+    """A row of the catalogue that looks wrong, as features/oddities.py found it."""
+
+    item_id: str
+    column: str  # where to look
+    value: str  # what stands there, for people
+    title: str
+    expected: str
+    why: str
+    score: float  # from 0 to 1: how sure
+    right_by: str | None = None  # who called it right
+    right_at: float | None = None

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DatabaseError
 
 from endcap.data.errors import InputError
-from endcap.store import checks, counters, items, models, rules, shown, visitors
+from endcap.store import checks, counters, items, models, odd, rules, shown, visitors
 from endcap.store import events as log
 from endcap.store.database import Database, connect
 from endcap.store.migrate import migrate
-from endcap.store.records import Event, Happened, ItemChange, Revisions, Shown, Visitor
+from endcap.store.records import Event, Happened, ItemChange, OddRow, Revisions, Shown, Visitor
 from endcap.store.tables import SETTINGS
 from endcap.store.visitors import check_ids
 
@@ -209,6 +209,28 @@ class Store:
     def changes(self, last: int = 100) -> list[dict[str, Any]]:
         """Who changed which rule or model, and when, newest first: time, by, what, name, before, after."""
         return self._database.read(lambda connection: rules.changes(connection, last))
+
+    # Odd rows of the catalogue
+
+    def odd_state(self) -> dict[str, Any]:
+        """Which catalogue was looked through for odd rows (of), when (at), whether it is done; empty: none yet."""
+        return self._database.read(odd.state)
+
+    def claim_odd(self, of: str, *, now: float, pause: float) -> bool:
+        """Whether the caller is to look through a catalogue: it was not yet, and nobody began in the last `pause`."""
+        return self._database.write(lambda connection: odd.claim(connection, of, now, pause))
+
+    def put_odd(self, of: str, rows: Sequence[OddRow], *, now: float) -> None:
+        """Keeps the odd rows of a catalogue in place of those before; what was called right stays so."""
+        self._database.write(lambda connection: odd.put(connection, of, rows, now))
+
+    def odd_rows(self) -> list[OddRow]:
+        """All that are kept, the surest first; `right_by` says which are called right."""
+        return self._database.read(odd.all_rows)
+
+    def set_right(self, item_id: str, column: str, value: str, *, by: str, now: float) -> bool:
+        """Calls an odd row right, for good; False where there is no such row."""
+        return self._database.write(lambda connection: odd.set_right(connection, (item_id, column, value), by, now))
 
     # Models
 

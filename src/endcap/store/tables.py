@@ -122,6 +122,21 @@ MODELS = Table(
     PrimaryKeyConstraint("name", "role"),
 )
 
+ODD = Table(
+    "odd",
+    METADATA,
+    Column("item_id", Text, nullable=False),
+    Column("column", Text, nullable=False),
+    Column("value", Text, nullable=False),  # as it was found, for people
+    Column("title", Text, nullable=False),
+    Column("expected", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("right_by", Text),  # who called it right; null: nobody
+    Column("right_at", Double),
+    PrimaryKeyConstraint("item_id", "column", "value"),
+)
+
 CHANGES = Table(
     "changes",
     METADATA,

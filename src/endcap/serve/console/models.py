@@ -1,30 +1,23 @@
 """What answers: the live model, what stands beside it, and the catalogue as its encoders see it."""
 
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
+from endcap.engine.oddrows import odd_rows
 from endcap.engine.version import Version
 from endcap.experiment import trained_until
-from endcap.features.oddities import Oddity, oddest
 from endcap.serve.console.artifacts import choices, chosen, name_of, report_of
 from endcap.serve.console.form import Change
-from endcap.serve.console.page import Desk, Reading
+from endcap.serve.console.page import Reading
 from endcap.serve.errors import Refused
 
 router = APIRouter()
 
 PLACE = "/console/models"
-LARGEST = 60_000
-"""Products up to which odd rows are looked for beside requests; of more, `endcap look` does it."""
-
-DAY = 86_400.0
 REPORT = {
     # Its styles stand in the page itself, and that is all that it may do: no script, no address.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; "
@@ -50,7 +43,7 @@ def show(page: Reading) -> Response:
         choices=choices(desk, kept),
         report=report_of(desk) is not None,
         changes=[change for change in desk.store.changes(50) if change["what"] == "model"][:12],
-        odd=_odd(desk),
+        odd=odd_rows(desk.engine),
     )
 
 
@@ -117,24 +110,3 @@ def _about(version: Version) -> dict[str, Any]:
         "figures": {name: figures[name] for name in names if isinstance(figures[name], int | float)},
         "arrived": len(version.shelf.arrived),
     }
-
-
-def _odd(desk: Desk) -> dict[str, Any]:
-    """The oddest rows of the catalogue, or why there are none."""
-    version = desk.engine.live
-    if version.artifact.described is None:
-        return {"state": "no_features", "rows": ()}
-    if len(version.shelf) > LARGEST:
-        return {"state": "too_large", "rows": ()}
-    key = ("odd", version.encoders, desk.store.revisions().items)
-    found = desk.slow.get(key, partial(odd_rows, version), seconds=DAY)
-    return {"state": "waiting" if found is None else "ready", "rows": found or ()}
-
-
-def odd_rows(version: Version) -> list[Oddity]:
-    """Twenty at most, the surest first, of the products in the shop; photos are not at hand."""
-    assert version.artifact.described is not None
-    encoders, shelf = version.artifact.described.encoders, version.shelf
-    catalog = Catalog(shelf.whole.table.filter(shelf.there[1:]))
-    seen = replace(encoders, photos=None)
-    return oddest(catalog, seen.blocks(catalog, None), seen.autoencoder)
