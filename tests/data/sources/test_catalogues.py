@@ -142,6 +142,7 @@ def test_woocommerce_variations_name_their_parent_by_id_or_sku(tmp_path: Path) -
         "attributes": "Fit=Slim",
     }  # fmt: skip
     assert list(found) == ["10", "13", "14"]
+    assert found["13"]["product_code"] == "99"  # as of its sisters, whose parent is not there either
     assert aliases(items) == {"HAT": "10", "11": "10", "HAT-R": "10", "12": "10", "HAT-B": "10", "LOST": "13"}
     assert problems(items) == [
         (4, "items.Parent", "id:99", "no such product in the file; kept as a product of its own")
@@ -420,3 +421,52 @@ def test_real_catalogues(path: str, form: str, n: int, names: int) -> None:
     items = read_items(BACKEND, folder(path))
     assert (items.format, items.frame.count(), len(aliases(items))) == (form, n, names)
     assert not problems(items)
+
+
+def test_sisters_whose_parent_is_not_in_the_file_share_its_code(tmp_path: Path) -> None:
+    empty = ("", "", 1, "", 9, "", "", "")
+    rows = [(n, "variation", f"S{n}", f"Shirt {n}", *empty, parent, "", "", "", "")
+            for n, parent in ((1, "id:99"), (2, "id:99"), (3, "GONE"))]  # fmt: skip
+    found = products(load(tmp_path / "wc.csv", csv_text(WOO, *rows)))
+    assert {item: row["product_code"] for item, row in found.items()} == {"1": "99", "2": "99", "3": "GONE"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["parent_sku", "item_group_id", "style code", "styleId", "Parent ID", "variant_group_id", "model code"],
+)
+def test_what_variants_share_goes_by_many_names(tmp_path: Path, name: str) -> None:
+    items = load(tmp_path / "items.csv", csv_text(f"item_id;title;{name}", ("1", "Hat", "G"), ("2", "Hat", "G")))
+    assert {item: row["product_code"] for item, row in products(items).items()} == {"1": "G", "2": "G"}
+
+
+def test_of_several_names_for_what_variants_share_the_plainest_counts(tmp_path: Path) -> None:
+    header = "item_id;title;style_code;parent_sku"
+    items = load(tmp_path / "items.csv", csv_text(header, ("1", "Hat", "S", "P")))
+    assert products(items)["1"]["product_code"] == "P"
+
+
+def test_magento_reviews_are_ratings_and_other_tables_are_named(tmp_path: Path) -> None:
+    sample = "category;name;sku;price;color;visibility;attribute_set"
+    rows = [("Gear", "Bag", "B1", 30, "", "", "Bag"), ("Gear", "Ball", "W-gray", 20, "Gray", 1, "Ball"),
+            ("Gear", "Ball", "W-pink", 20, "Pink", 1, "Ball")]  # fmt: skip
+    (tmp_path / "products.csv").write_text(csv_text(sample, *rows), encoding="utf-8")
+    ratings = (("B1", 4), ("B1", 1), ("W-gray", ""), ("gone", 5))
+    reviews = csv_text("sku;rating_code;rating_value;review", *((sku, "Rating", n, "words") for sku, n in ratings))
+    (tmp_path / "reviews.csv").write_text(reviews, encoding="utf-8")
+    (tmp_path / "stores.csv").write_text("store,city\n1,Bern\n", encoding="utf-8")
+    items = read_items(BACKEND, tmp_path)
+    found = products(items)
+    assert (found["B1"]["rating"], found["B1"]["rating_count"]) == (2.5, 2.0)
+    assert "rating" not in found["W-gray"]
+    assert "read 3 ratings from reviews.csv, 1 have none" in items.notes
+    assert "no part of the catalogue, not read: stores.csv" in items.notes
+    assert [found[sku].get("product_code") for sku in ("B1", "W-gray", "W-pink")] == [None, "Ball", "Ball"]
+
+
+def test_an_article_without_a_name_is_called_by_what_it_is(tmp_path: Path) -> None:
+    header = "article_id;product_code;prod_name;product_type_name;product_group_name;colour_group_name;detail_desc"
+    rows = [("1", "01", "", "Trousers", "Lower", "Light Beige", ""), ("2", "01", "", "Vest", "Upper", "", ""),
+            ("3", "02", "Jade", "Dress", "Body", "Red", ""), ("4", "03", "", "", "", "", "")]  # fmt: skip
+    found = products(load(tmp_path / "articles.csv", csv_text(header, *rows)))
+    assert [found[item].get("title") for item in "1234"] == ["Trousers, light beige", "Vest", "Jade", None]

@@ -15,6 +15,12 @@ from endcap.data.sources.tables import Mapped
 
 Row = dict[str, str | None]
 
+TABLES = (
+    ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".json", ".json.gz", ".jsonl", ".jsonl.gz", ".xml", ".xml.gz", ".parquet",
+)  # fmt: skip
+"""What the names of files with rows end in."""
+MOST_NAMED = 8
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -59,6 +65,13 @@ def kept(row: Row, header: Iterable[str], used: Iterable[str]) -> Row:
     """The columns of a row that have no meaning here."""
     known = set(used)
     return {name: row[name] for name in header if name not in known}
+
+
+def unread(source: Source, files: Iterable[Path]) -> list[str]:
+    """A note that names the tables of a folder that are no part of its catalogue; none where there are none."""
+    others = [file.name for file in source.files if file.name.lower().endswith(TABLES) and file not in {*files}]
+    more = f" and {len(others) - MOST_NAMED:,} more" if len(others) > MOST_NAMED else ""
+    return [f"no part of the catalogue, not read: {', '.join(others[:MOST_NAMED])}{more}"] * bool(others)
 
 
 def has_columns(file: Path, needed: Iterable[str], delimiters: str = ",;\t") -> bool:

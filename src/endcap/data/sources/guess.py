@@ -50,7 +50,11 @@ ITEM_NAMES: dict[str, tuple[str, ...]] = {
     "gender": ("gender",),
     "tags": ("tags", "tag"),
     "attributes": ("attributes",),
-    "product_code": ("productcode", "itemgroupid"),
+    # What variants share; each name has a rank of its own, since shops have several of them side by side.
+    "product_code": (
+        "productcode", "itemgroupid", "parentsku", "parentid", "parentproductid", "productgroupid", "variantgroupid",
+        "variantgroup", "mastersku", "masterid", "stylecode", "styleid", "stylenumber", "modelcode", "modelnumber",
+    ),
     "created": ("created", "createdat", "creationtimestamp", "dateadded"),
 }  # fmt: skip
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from endcap.data.backend import Backend
 from endcap.data.sources import delimited
-from endcap.data.sources.export import has_columns, kept, named, read_rows
+from endcap.data.sources.export import Row, has_columns, kept, named, read_rows, unread
 from endcap.data.sources.money import Problem
-from endcap.data.sources.products import Export, Record, Values, fold
+from endcap.data.sources.products import Export, Record, fold
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Format, Items, Mapped, Tables
 
@@ -36,7 +36,8 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
     columns: dict[str, str] = {}
     articles: dict[str, Record] = {}
     repeated: list[Record] = []
-    for file in filter(_is_articles, source.files):
+    files = [file for file in source.files if _is_articles(file)]
+    for file in files:
         table = read_rows(backend, source, file, "hm", before=before)
         notes.append(f"read {len(table.rows):,} articles from {file.name}")
         problems += table.problems
@@ -44,11 +45,12 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
         columns = found | columns
         for row, values in table.rows:
             levels = [level for name in CATEGORY if (level := values.get(name))]
-            own: Values = {
+            own: dict[str, str | None] = {
                 **kept(values, table.header, found.values()),
                 **{column: values[name] for column, name in found.items()},
                 "category": " > ".join(levels) or None,
             }
+            own |= {"title": own["title"] or _title(values)}
             article = values[found["item_id"]]
             record = Record(row, article, (article,), own)
             earlier = articles.get(article or "")
@@ -60,8 +62,15 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
             else:
                 repeated.append(record)
         before += len(table.rows) + len(table.problems)
+    notes += unread(source, files)
     told = columns | {"category": " > ".join(CATEGORY)}
     return fold(backend, source, Export("hm", [*articles.values(), *repeated], told, problems, notes))
+
+
+def _title(values: Row) -> str | None:
+    """What an article without a name is called: `Trousers, beige`."""
+    kind, colour = values.get("product_type_name"), values.get("colour_group_name")
+    return f"{kind}, {colour.lower()}" if kind and colour else kind
 
 
 def _is_articles(file: Path) -> bool:

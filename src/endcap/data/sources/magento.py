@@ -4,12 +4,14 @@ The sample data's files of simple goods (category, name, sku, price, attribute_s
 as well.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from endcap.data.backend import Backend
 from endcap.data.schema import SEPARATOR
-from endcap.data.sources.export import Row, has_columns, kept, named, read_rows
+from endcap.data.sources.export import Row, has_columns, kept, named, read_rows, unread
 from endcap.data.sources.markup import plain_text
+from endcap.data.sources.money import money
 from endcap.data.sources.products import Export, Record, Values, fold, option_column
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Format, Items, Mapped
@@ -22,6 +24,9 @@ COLUMNS = {
 }  # fmt: skip
 PLACES = {"type": ("product_type",), "variations": ("configurable_variations",), "more": ("additional_attributes",),
           "photos": ("additional_images",), "view": ("store_view_code",)}  # fmt: skip
+_NOT_ALONE = "1"
+"""Visibility of a simple product that only stands for another one, of whose kind its attribute set is."""
+Ratings = dict[str, list[float]]
 _ROOT = "Default Category"
 _SWITCHES = ("has_options", "required_options")
 
@@ -48,6 +53,8 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
             for variant in _variations(row.get(places.get("variations", ""))):
                 if sku:
                     parents.setdefault(variant, sku)
+    ratings, rated = _ratings(backend, source, parents)
+    notes += [*rated, *unread(source, [*files, *filter(_is_reviews, source.files)])]
     views = 0
     for table, found, places in tables:
         for number, row in table.rows:
@@ -57,8 +64,10 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
             records.append(_record(number, row, found, kept(row, table.header, {*found.values(), *places.values()}),
                                    {name: row.get(place) for name, place in places.items()}, parents))  # fmt: skip
     notes += [f"{views:,} rows for single store views, which repeat products, are left out"] * bool(views)
+    records = [_rated(record, ratings) for record in records]
     told = dict.fromkeys(("attributes", "colour", "size", "material"), "additional_attributes") | columns
     told |= {"categories": columns.get("category", ""), "price_max": columns.get("price", "")}
+    told |= {"rating": "rating_value", "product_code": "attribute_set"}
     return fold(backend, source, Export("magento", records, told, problems, notes, parents))
 
 
@@ -83,7 +92,34 @@ def _record(number: int, row: Row, columns: Mapped, rest: Row, places: Row, pare
     }  # fmt: skip
     sku = found["item_id"]
     parent = parents.get(sku or "")
+    if parent is None and rest.get("visibility") == _NOT_ALONE and "attribute_set" in rest:
+        own = {**own, "product_code": rest.get("attribute_set")}
     return Record(number, parent or sku, (sku,), own, main=parent is None)
+
+
+def _rated(record: Record, ratings: Ratings) -> Record:
+    """With the mean of its ratings, where it is a product that has any."""
+    given = ratings.get(record.product or "") if record.main else None
+    if not given:
+        return record
+    mean = {"rating": f"{sum(given) / len(given):.4g}", "rating_count": str(len(given))}
+    return replace(record, values={**record.values, **mean})
+
+
+def _ratings(backend: Backend, source: Source, parents: Mapped) -> tuple[Ratings, list[str]]:
+    """Product -> the ratings in the files of reviews, those of variants among them; and what was read, for people."""
+    found: Ratings = {}
+    notes = []
+    for file in filter(_is_reviews, source.files):
+        table = read_rows(backend, source, file, "magento")
+        sku, rating = (named({name: (name,)}, table.header, {}, file)[name] for name in ("sku", "rating_value"))
+        values = [(row[sku], money(row[rating] or "")) for _, row in table.rows]
+        usable = [(name, value[0]) for name, value in values if name and value and value[0] > 0]
+        for name, value in usable:
+            found.setdefault(parents.get(name, name), []).append(value)
+        left = f", {len(values) - len(usable):,} have none" if len(usable) < len(values) else ""
+        notes.append(f"read {len(usable):,} ratings from {file.name}{left}")
+    return found, notes
 
 
 def _variations(text: str | None) -> list[str]:
@@ -115,6 +151,10 @@ def _categories(text: str | None, one_path: bool) -> list[str]:  # noqa: FBT001
 
 def _lines(text: str | None) -> list[str]:
     return [line.strip() for line in (text or "").splitlines() if line.strip()]
+
+
+def _is_reviews(file: Path) -> bool:
+    return file.name.lower().endswith((".csv", ".csv.gz")) and has_columns(file, ("sku", "rating_value", "review"))
 
 
 def _is_products(file: Path) -> bool:

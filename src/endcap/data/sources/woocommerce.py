@@ -35,13 +35,13 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
     def record(row: int, values: Row) -> Record:
         item, parent = values[columns["item_id"]], values[places["parent"]]
         is_variation = "variation" in (values[places["type"]] or "").split(", ")
-        product = item
+        product, code = item, None
         if is_variation and parent:
             product = parent[3:] if parent.startswith("id:") else by_sku.get(parent)
             if product not in ids:
                 fault = "no such product in the file; kept as a product of its own"
                 problems.append((row, places["parent"], parent, fault))
-                product = item
+                product, code = item, parent.removeprefix("id:")  # its sisters have the same
         found = {column: values[name] for column, name in columns.items()}
         lists: dict[str, list[str]] = {"attributes": [], "colour": [], "size": [], "material": []}
         for name_column, value_column in attributes:
@@ -56,6 +56,7 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
             **kept(values, table.header, used), **found, **lists,
             "categories": categories, "category": max(categories, key=lambda each: each.count(">"), default=None),
             "image": _list(found.get("image")), "tags": _list(found.get("tags")), "stock": amount or buyable,
+            "product_code": code,
             "description": found.get("description") or values.get(places.get("short", "")),
         }  # fmt: skip
         return Record(row, product, (item, values.get(places["sku"])), own, main=product == item)
@@ -65,6 +66,7 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
         "categories": columns.get("category", ""), "colour": "attributes called Color",
         "size": "attributes called Size", "material": "attributes called Material",
         "attributes": "the other attributes", "price_max": columns.get("price", ""),
+        "product_code": places.get("parent", ""),
     }  # fmt: skip
     return fold(backend, source, Export("woocommerce", records, told, problems))
 
