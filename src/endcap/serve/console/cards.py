@@ -20,6 +20,7 @@ class Card:
     title: str
     category: str
     price: str
+    brand: str = ""
     score: float | None = None
     reason: str = ""
     moved: int | None = 0  # places upwards against another list; None: it was not there
@@ -78,7 +79,7 @@ def said(reason: Reason | None, words: Words, shelf: Shelf) -> str:
 def _card(each: Recommended, words: Words, shelf: Shelf, moved: int | None) -> Card:
     found = _dressed(each.item_id, each.shown)
     return Card(
-        found.item_id, found.title, found.category, found.price, each.score,
+        found.item_id, found.title, found.category, found.price, found.brand, each.score,
         said(each.reason, words, shelf), moved, each.score is None,
     )  # fmt: skip
 
@@ -90,4 +91,5 @@ def _dressed(item_id: str, shown: Mapping[str, Any]) -> Card:
         str(shown.get("title") or item_id),
         str(shown.get("category") or ""),
         "" if price is None else f"{price:,.2f} {currency}".strip(),
+        str(shown.get("brand") or ""),
     )

@@ -119,6 +119,10 @@ class Page:
         )  # fmt: skip
         return self.kept(HTMLResponse(text, status, SAFE))
 
+    def part(self, template: str, **values: Any) -> str:
+        """A part of a page, for a script that puts it in the place of an older one."""
+        return environment().get_template(template).render(t=self.words, **values)
+
     def to(self, path: str, **query: str) -> Response:
         """Another page, after something was done."""
         return self.kept(RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303, SAFE))

@@ -7,11 +7,15 @@ from typing import Any
 
 from endcap.data.errors import InputError
 from endcap.engine.rules import ACTIONS, AtMost, Boost, Bury, Complement, Floor, Hide, NoRepeats, Only, Pin, Rule, Scope
+from endcap.serve.console.conditions import draft_of
 from endcap.serve.console.form import Form
 from endcap.serve.console.texts import Words
 
 IDS = ("item_ids", "beside")
 """Fields with an id a line."""
+
+STRENGTHS = {"slight": 0.5, "clear": 1.5, "strong": 4.0}
+"""What is offered, in standard deviations of the visitor's scores; docs/console.md says what each does in places."""
 
 COMMON = tuple(field.name for field in fields(Scope))
 
@@ -24,15 +28,21 @@ def own_fields(action: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.name not in (*COMMON, "action"))
 
 
-def body_of(form: Form) -> dict[str, Any]:
-    """The JSON of a rule as it was written; what was left empty keeps its default. Raises InputError for no action."""
+def body_of(form: Form, condition: str | None = None) -> dict[str, Any]:
+    """The JSON of a rule as it was written; what was left empty keeps its default.
+
+    condition: in place of the form's filter. Raises InputError for no action, and for rows that are not complete.
+    """
     action = form["action"]
     body: dict[str, Any] = {"action": action}
     for name in own_fields(action):
         if name == "unless_rebought":
             body[name] = form[name] == "on"
         elif name in IDS:
-            body[name] = [line.strip() for line in form[name].splitlines() if line.strip()]
+            lines = [line.strip() for text in form.several(name) for line in text.splitlines()]
+            body[name] = list(dict.fromkeys(filter(None, lines)))
+        elif name == "filter":
+            body[name] = draft_of(form).filter if condition is None else condition
         elif form[name]:
             body[name] = form[name]
     if slots := form.several("slots"):
@@ -63,6 +73,8 @@ def values_of(body: Mapping[str, Any]) -> dict[str, Any]:
         default = "" if field.default is MISSING else field.default
         found = body.get(field.name, default)
         values[field.name] = "\n".join(map(str, found)) if isinstance(found, list) else found
+    if "strength" in values:
+        values["strength"] = _float(values["strength"])
     return values
 
 
@@ -72,6 +84,13 @@ def _seconds(text: str) -> float | str:
         return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
     except ValueError:
         return text
+
+
+def _float(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
 
 
 def _date(seconds: Any) -> str:
@@ -98,7 +117,9 @@ def told(rule: Rule, words: Words) -> Told:
             what = words("told.pin", n=len(rule.item_ids), position=rule.position)
             return Told(name, what, ", ".join(rule.item_ids))
         case Boost() | Bury():
-            return Told(name, words(f"told.{name}", strength=f"{rule.strength:g}"), rule.filter)
+            known = next((each for each, value in STRENGTHS.items() if value == rule.strength), "custom")
+            how = words(f"strength_told.{known}", strength=f"{rule.strength:g}")
+            return Told(name, words(f"told.{name}", how=how), rule.filter)
         case Hide() | Only():
             return Told(name, words(f"told.{name}"), rule.filter)
         case Floor():

@@ -5,28 +5,25 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from endcap.data.errors import InputError
-from endcap.engine.filters import parse
 from endcap.engine.preview import published
-from endcap.engine.rules import ACTIONS, check_rule, parse_rule
-from endcap.serve.console.form import Change, Form
-from endcap.serve.console.page import SLOTS, Page, Reading, Writing
-from endcap.serve.console.rule_forms import body_of, own_fields, values_of
-from endcap.serve.console.rule_views import State, previewed, told_change, told_rule
+from endcap.engine.rules import ACTIONS, dump_rule, parse_rule
+from endcap.serve.console.form import Change
+from endcap.serve.console.page import Reading, Writing
+from endcap.serve.console.rule_edit import drafted, edited, edited_again, found_products, given
+from endcap.serve.console.rule_forms import STRENGTHS, own_fields
+from endcap.serve.console.rule_preview import previewed
+from endcap.serve.console.rule_views import State, reach, told_change, told_rule
 from endcap.serve.errors import Refused
-from endcap.store.checks import identifier
 
 router = APIRouter()
 
 PLACE = "/console/rules"
 LOG = 40
 """Changes that are listed."""
-
-MATCHES = 8
-"""Products that a search finds."""
 
 
 @router.get(PLACE)
@@ -59,7 +56,8 @@ def new(page: Writing, action: Annotated[str, Query(max_length=40)] = "") -> Res
         raise Refused(404, "not_found", f"there is no action {action!r}")
     if not action:
         return page("rule_new.html", active="rules", actions=[*ACTIONS])
-    return _form(page, "", {"action": action}, is_new=True)
+    given = {"strength": STRENGTHS["clear"]} if "strength" in own_fields(action) else {}
+    return page("rule_form.html", active="rules", **edited(page, "", {"action": action, **given}, is_new=True))
 
 
 @router.get(f"{PLACE}/edit")
@@ -68,35 +66,41 @@ def edit(page: Writing, id: Annotated[str, Query(max_length=512)]) -> Response: 
     body = dict(page.desk.store.rules()).get(id)
     if body is None:
         raise Refused(404, "not_found", f"there is no rule {id!r}")
-    return _form(page, id, body, is_new=False)
+    return page("rule_form.html", active="rules", **edited(page, id, body, is_new=False))
 
 
 @router.post(f"{PLACE}/edit")
 def edit_again(page: Reading, form: Change) -> Response:
-    """Back from the preview to the form."""
-    return _form(page, form["id"], _given(form), is_new=form["new"] == "yes")
+    """Back from the preview to the form, or after one of the form's own buttons."""
+    return page("rule_form.html", active="rules", **edited_again(page, form))
+
+
+@router.post(f"{PLACE}/conditions")
+def conditions(page: Reading, form: Change) -> Response:
+    """The conditions after a change, and the products that they mean, for the form while it is made."""
+    values = edited_again(page, form)
+    parts = {"builder": "rule_conditions.html", "matches": "rule_matches.html"}
+    return _json({name: page.part(template, **values) for name, template in parts.items()})
 
 
 @router.post(f"{PLACE}/preview")
 def show_preview(page: Reading, form: Change) -> Response:
-    """The same list before and after; nothing is published."""
-    is_new = form["new"] == "yes"
-    body = _given(form)
+    """The same lists before and after; nothing is published."""
     try:
-        rule_id = identifier("the rule's name", form["id"])
-        if is_new and rule_id in dict(page.desk.store.rules()):
-            raise InputError(f"found a rule named {rule_id!r}; choose another name, or change that one")
-        rule = parse_rule(body)
-        check_rule(rule, page.desk.engine.live.shelf.whole)
+        rule_id, rule = drafted(page, form)
     except InputError as error:
-        return _form(page, form["id"], body, is_new=is_new, problem=str(error), status=422)
-    return page("rule_preview.html", active="rules", **previewed(page, form, rule_id, rule, is_new=is_new))
+        return page("rule_form.html", active="rules", status=422, **edited_again(page, form, error))
+    return page("rule_preview.html", active="rules", **previewed(page, form, rule_id, rule))
 
 
 @router.post(f"{PLACE}/publish")
 def publish(page: Reading, form: Change) -> Response:
-    """The next answer follows it."""
-    page.desk.engine.put_rule(form["id"], _given(form), by=page.session.name)
+    """The next answer follows it; one that means no product at all only where that was said to be right."""
+    rule = parse_rule(given(form))
+    if reach(rule, page.desk.engine.live.shelf).products == 0 and form["nothing"] != "yes":
+        values = previewed(page, form, form["id"], rule, unsure=True)
+        return page("rule_preview.html", active="rules", status=422, **values)
+    page.desk.engine.put_rule(form["id"], dump_rule(rule), by=page.session.name)
     page.desk.engine.refresh()
     return page.to(PLACE, done="published")
 
@@ -109,63 +113,11 @@ def take_back(page: Reading, form: Change) -> Response:
     return page.to(PLACE, done="taken_back")
 
 
-@router.get(f"{PLACE}/count")
-def count(page: Reading, filter: Annotated[str, Query(max_length=2_000)]) -> Response:  # noqa: A002
-    """How many products a filter lets through, for the form while it is written."""
-    shelf = page.desk.engine.live.shelf
-    try:
-        n = int((parse(filter).mask(shelf.whole) & shelf.there).sum())
-    except InputError as error:
-        return _json({"problem": page.words.said(str(error))})
-    of = int(shelf.there.sum())
-    return _json({"text": page.words("rules.passes", n=n, count=f"{n:,}", of=f"{of:,}")})
-
-
 @router.get(f"{PLACE}/products")
 def products(page: Reading, q: Annotated[str, Query(min_length=1, max_length=200)]) -> Response:
-    """Products whose title or id has these words, for the form of a pin."""
-    shelf, wanted = page.desk.engine.live.shelf, q.casefold().split()
-    titles, found = shelf.whole.titles, []
-    for item, item_id in enumerate(shelf.ids, start=1):
-        text = f"{titles[item]} {item_id}".casefold()
-        if shelf.there[item] and all(word in text for word in wanted):
-            found.append({"id": item_id, "title": titles[item]})
-            if len(found) == MATCHES:
-                break
-    return _json({"products": found})
+    """Products by their titles or ids, for the forms of pins and complements."""
+    return _json(found_products(page, q))
 
 
 def _json(value: Any) -> Response:
     return Response(to_json(value), media_type="application/json")
-
-
-def _given(form: Form) -> dict[str, Any]:
-    """The rule of a form: as JSON where a page carries it on, else of its fields."""
-    if not form["body"]:
-        return body_of(form)
-    try:
-        found = from_json(form["body"])
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise InputError("found no rule in the form; load the page again")
-    return found
-
-
-def _form(
-    page: Page, rule_id: str, body: Mapping[str, Any], *, is_new: bool, problem: str = "", status: int = 200
-) -> Response:
-    own = own_fields(str(body.get("action", "")))
-    catalog = page.desk.engine.live.shelf.whole
-    return page(
-        "rule_form.html",
-        active="rules",
-        status=status,
-        rule_id=rule_id,
-        values=values_of(body),
-        own=own,
-        is_new=is_new,
-        problem=problem,
-        slots=SLOTS,
-        columns=[name for name in catalog.table.column_names if name != "item_id"],
-    )

@@ -61,6 +61,12 @@ def search(shelf: Shelf, text: str) -> NDArray[np.int64]:
     return found[np.lexsort((found, lengths, -scores[found]))]
 
 
+def vocabulary(shelf: Shelf) -> tuple[str, ...]:
+    """All words that can be found."""
+    found = _of_base(_Itself(shelf.base)).words
+    return (*found, *_of_changes(shelf).words) if shelf.rows else found
+
+
 @dataclass(frozen=True, eq=False)
 class _Itself:
     """A catalogue as a key: two are the same where they are one; comparing tables would take longer than all else."""

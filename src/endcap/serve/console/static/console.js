@@ -27,22 +27,41 @@ async function ask(address, query) {
   return answer.json();
 }
 
-// How many products a filter lets through, while it is written
-for (const field of document.querySelectorAll('[data-count]')) {
-  const input = field.querySelector('textarea');
-  const count = field.querySelector('.count');
+// Conditions: the server makes their rows and shows what they match, here without loading the page anew
+for (const builder of document.querySelectorAll('[data-conditions]')) {
+  const form = builder.closest('form');
+  const matches = form.querySelector('.matches');
   let asked = 0;
-  const look = async () => {
+  const change = async (action, rows) => {
     const mine = (asked += 1);
-    const text = input.value.trim();
-    let found = {};
-    if (text) found = await ask(field.dataset.count, { filter: text }).catch(() => ({}));
+    const body = new URLSearchParams(new FormData(form));
+    body.set('do', action);
+    matches.setAttribute('aria-busy', 'true');
+    const answer = await fetch(builder.dataset.conditions, { method: 'POST', body }).catch(() => null);
     if (mine !== asked) return; // an earlier answer that came later
-    count.classList.toggle('bad', Boolean(found.problem));
-    count.textContent = found.problem ?? found.text ?? '';
+    matches.removeAttribute('aria-busy');
+    if (!answer?.ok) return;
+    const parts = await answer.json();
+    matches.innerHTML = parts.matches;
+    if (!rows) return;
+    const name = document.activeElement?.name;
+    builder.innerHTML = parts.builder;
+    const all = [...builder.querySelectorAll('select, input:not([type=hidden]), textarea')];
+    const place = action === 'add' ? all.filter((each) => each.name.startsWith('column-')).at(-1)
+      : action.startsWith('or-') ? all.filter((each) => each.name === `value-${action.slice(3)}`).at(-1)
+        : name === 'do' ? builder.querySelector(`.tab[value="${action}"]`) ?? all[0]
+          : all.find((each) => each.name === name);
+    place?.focus();
   };
-  input.addEventListener('input', later(look));
-  look();
+  const look = later(() => change('', false));
+  builder.addEventListener('input', ({ target }) => { if (!('opens' in target.dataset)) look(); });
+  builder.addEventListener('change', ({ target }) => { if ('opens' in target.dataset) change('', true); });
+  builder.addEventListener('click', (event) => {
+    const button = event.target.closest('button[name=do]');
+    if (!button) return;
+    event.preventDefault();
+    change(button.value, true);
+  });
 }
 
 // Products by their titles, for who does not know their ids
@@ -51,25 +70,36 @@ for (const field of document.querySelectorAll('[data-find]')) {
   const finder = field.querySelector('.finder');
   const input = finder.querySelector('input');
   const list = finder.querySelector('.found');
-  finder.hidden = false;
+  const said = finder.querySelector('.count');
+  finder.querySelector('.button').hidden = true; // what is typed is looked for at once
   const take = (id) => {
     ids.value = [...ids.value.split('\n').map((line) => line.trim()).filter(Boolean), id].join('\n');
     list.replaceChildren();
+    said.textContent = '';
     input.value = '';
     input.focus();
   };
+  let asked = 0;
   const look = async () => {
+    const mine = (asked += 1);
     const text = input.value.trim();
-    const found = text ? await ask(field.dataset.find, { q: text }).catch(() => ({ products: [] })) : { products: [] };
+    const nothing = { products: [], text: '' };
+    const found = text ? await ask(field.dataset.find, { q: text }).catch(() => nothing) : nothing;
+    if (mine !== asked) return;
+    said.textContent = found.text;
     list.replaceChildren(...found.products.map(({ id, title }) => {
       const button = document.createElement('button');
+      const picture = new Image(44, 44);
       const code = document.createElement('code');
       const name = document.createElement('span');
       button.type = 'button';
+      picture.src = `/console/photo?item=${encodeURIComponent(id)}`;
+      picture.alt = '';
+      picture.className = 'tile';
       code.textContent = id;
       name.textContent = title;
       name.dir = 'auto';
-      button.append(code, name);
+      button.append(picture, code, name);
       button.addEventListener('click', () => take(id));
       const item = document.createElement('li');
       item.append(button);
