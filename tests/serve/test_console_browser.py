@@ -15,7 +15,7 @@ __all__ = ["axe", "browser", "filled", "open_page", "shops"]
 
 PLACES = (
     "", "/quality", "/models", "/people", "/people?q=ann", "/rules", "/rules/new", "/rules/new?action=pin",
-    "/rules/edit?id=up", "/experiments?replay=candidate",
+    "/rules/edit?id=up", "/rules/new?action=boost", "/rules/new?action=complement", "/experiments?replay=candidate",
 )  # fmt: skip
 
 
@@ -46,6 +46,12 @@ def settled(page: Any, address: str) -> Any:
     return page
 
 
+def shown(page: Any, place: int) -> list[str]:
+    """The ids on the shelf of somebody new in a preview: before (0) and after (1)."""
+    shelf = page.locator(".shopper").last.locator(".one").nth(place)
+    return [each.get_attribute("data-id") for each in shelf.locator(".shop-cards li").all()]
+
+
 def given(shop: str, k: int = 16) -> list[str]:
     """What the API answers to somebody new."""
     answer = httpx2.post(f"{shop}/v1/recommendations", json={"session_id": "new", "k": k}, headers=bearer(SECRET))
@@ -58,11 +64,12 @@ def test_a_rule_from_login_to_roll_back(open_page: Open, shop: str) -> None:
     page.get_by_role("link", name="New rule").first.click()
     page.get_by_role("link", name="Show only").click()
     page.get_by_label("Name of the rule").fill("red-only")
-    page.get_by_label("Filter", exact=True).fill("colour:red")
-    page.get_by_text("4 of 17 products").wait_for()  # counted while it is written
+    page.get_by_label("What is asked for").select_option("colour")
+    page.get_by_label("Value of colour").fill("red")
+    page.locator(".matches-count", has_text="4 of 17 products match").wait_for()  # while it is made
     page.get_by_role("button", name="Preview").click()
-    page.get_by_text("This list changes.").wait_for()
-    before, after = (page.locator("ol.list").nth(place).locator(".id").all_inner_texts() for place in (0, 1))
+    page.get_by_role("heading", name="Somebody new").wait_for()
+    before, after = (shown(page, place) for place in (0, 1))
     assert set(after) == {"i0", "i1", "i2", "i3"} != set(before)
     assert len(given(shop)) == 16  # nothing is published yet
     page.get_by_role("button", name="Publish").click()
@@ -88,9 +95,34 @@ def test_products_are_pinned_by_their_titles(open_page: Open, shop: str) -> None
     assert page.get_by_label("Products").input_value() == "i4\ni12"
     page.get_by_label("First place").fill("2")
     page.get_by_role("button", name="Preview").click()
-    assert page.locator("#after ~ ol .id").all_inner_texts()[1:3] == ["i4", "i12"]
+    assert shown(page, 1)[1:3] == ["i4", "i12"]
     page.get_by_role("button", name="Change").click()
     assert page.get_by_label("Products").input_value() == "i4\ni12"  # nothing is lost on the way
+
+
+def test_conditions_change_where_they_stand_and_keep_the_focus(open_page: Open, shop: str) -> None:
+    page = entered(open_page(), shop)
+    page.goto(f"{shop}/console/rules/new?action=hide")
+    page.get_by_label("Name of the rule").fill("kept")
+    page.get_by_label("Value of category").select_option("> Things > Quarter 0")
+    page.locator(".matches-count", has_text="4 of 17").wait_for()
+    page.get_by_role("button", name="Add a condition").click()
+    second = page.get_by_role("group", name="Condition 2")
+    second.get_by_label("What is asked for").select_option("price")
+    second.get_by_label("Lowest price").fill("12")
+    page.locator(".matches-count", has_text="1 of 17").wait_for()
+    second.get_by_label("Lowest price").press("Tab")
+    assert page.evaluate("document.activeElement.name") == "high-1"
+    page.get_by_role("button", name="Advanced").click()
+    page.get_by_label("The condition as text").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Advanced"
+    assert page.get_by_label("The condition as text").input_value() == 'category:"> Things > Quarter 0" AND price:12..'
+    page.get_by_label("The condition as text").fill("colour:purple")
+    page.locator(".matches", has_text="None of the 17 products matches").wait_for()
+    assert page.get_by_label("Name of the rule").input_value() == "kept"
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Publish").click()
+    assert page.evaluate("document.activeElement.id") == "nothing"  # the browser wants the tick first
 
 
 def test_models_change_places_and_roll_back(open_page: Open, shop: str) -> None:
@@ -143,7 +175,26 @@ def test_pages_fit_and_have_no_serious_fault(open_page: Open, shop: str, axe: st
         look(place)
     page.goto(f"{shop}/console/rules/edit?id=up")
     page.get_by_role("button", name="Preview").click()
-    page.locator("#after").wait_for()
+    page.locator(".shelf-preview").wait_for()
+    look("preview that matches nothing")
+    page.goto(f"{shop}/console/rules/new?action=hide")
+    page.get_by_label("Name of the rule").fill("red")
+    page.get_by_label("What is asked for").select_option("colour")
+    page.get_by_label("Value of colour").fill("red")
+    page.locator(".matches-count").wait_for()
+    look("form")
+    page.get_by_role("button", name="Advanced").click()
+    page.get_by_label("The condition as text").fill("colr:red")
+    page.get_by_text("no column").wait_for()
+    look("advanced")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("alert").wait_for()
+    assert page.evaluate("document.activeElement.id") == "filter"
+    look("what is wrong")
+    page.problems.remove("Failed to load resource: the server responded with a status of 422 (Unprocessable Entity)")
+    page.get_by_label("The condition as text").fill("colour:red")
+    page.get_by_role("button", name="Preview").click()
+    page.locator(".shelf-preview").wait_for()
     look("preview")
 
 
