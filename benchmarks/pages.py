@@ -39,7 +39,8 @@ const near = () => [...document.querySelectorAll('endcap-shelf')]
   .filter(each => !each.hidden && each.getBoundingClientRect().top < innerHeight);
 const first = shelf => shelf.shadowRoot?.querySelector('a')?.href;
 window.lists = () => near().map(first);
-window.full = before => new Promise(done => {
+window.full = before => new Promise((done, failed) => {
+  setTimeout(() => failed(new Error('no full shelves after 30 s')), 30000);
   const look = () => {
     const now = near().map(first);
     const isNew = document.readyState !== 'loading' && now.every((href, place) => href && href !== before[place]);
