@@ -43,7 +43,7 @@ def ids(answer: Answer | InputError) -> list[str]:
 def test_a_draft_is_seen_before_and_after(engine: Engine) -> None:
     engine.put_rule("no-white", {"action": "hide", "filter": "colour:white"}, by="mei")
     draft = parse_rule({"action": "pin", "item_ids": ["i9"], "position": 2})
-    rules = [*published(engine).values(), draft]
+    rules = published(engine) | {"draft": draft}
     (before, after), (nobody, _) = preview(engine, rules, [Ask(ANN, k=4), Ask(k=4)])
     assert ids(before)[0] == "i4"
     assert ids(after) == [ids(before)[0], "i9", *[each for each in ids(before)[1:] if each != "i9"][:2]]
@@ -54,7 +54,7 @@ def test_a_preview_is_the_list_that_is_served_once_the_rule_is_published(shops: 
     engine = Engine.open(shops / "shop", f"sqlite:///{tmp_path / 'plain.db'}")
     body = {"action": "at_most", "n": 1, "of": "category"}
     ask = Ask(ANN, history=(Step("i6"),), k=6)
-    ((_, after),) = preview(engine, [parse_rule(body)], [ask])
+    ((_, after),) = preview(engine, {"draft": parse_rule(body)}, [ask])
     engine.put_rule("variety", body, by="mei")
     (served,) = engine.recommend([ask])
     assert ids(after) == ids(served)
@@ -83,7 +83,7 @@ def test_nothing_is_written_down(engine: Engine) -> None:
     assert engine.store is not None
     both = Visitor("ann", "s1")  # asking for a list would say that the session is ann's
     engine.store.record([Event(Visitor(session_id="s1"), "i7", "view")], now=1e9)
-    preview(engine, [], [Ask(both), Ask(ANN)])
+    preview(engine, {}, [Ask(both), Ask(ANN)])
     beside(engine, Ask(both))
     engine.flush()
     assert list(engine.store.shown()) == []
@@ -91,7 +91,7 @@ def test_nothing_is_written_down(engine: Engine) -> None:
 
 
 def test_a_request_that_cannot_be_answered_says_why(engine: Engine) -> None:
-    ((before, after),) = preview(engine, [], [Ask(ANN, slot="product")])
+    ((before, after),) = preview(engine, {}, [Ask(ANN, slot="product")])
     assert isinstance(before, InputError)
     assert isinstance(after, InputError)
 
@@ -114,12 +114,12 @@ def test_rules_that_cannot_be_read_or_followed_are_left_out(engine: Engine) -> N
     engine.store.put_rule("odd", {"action": "hide", "filter": "nothing:red"}, by="mei", now=1e9)
     rules = published(engine)
     assert list(rules) == ["odd"]
-    ((before, after),) = preview(engine, [*rules.values()], [Ask(ANN, k=1)])
+    ((before, after),) = preview(engine, rules, [Ask(ANN, k=1)])
     assert ids(before) == ids(after) == ["i4"]
 
 
 def test_without_a_database_there_are_no_rules(shops: Path) -> None:
     engine = Engine.open(shops / "shop")
     assert published(engine) == {}
-    ((before, after),) = preview(engine, [], [Ask(history=(Step("i3"),), k=1)])
+    ((before, after),) = preview(engine, {}, [Ask(history=(Step("i3"),), k=1)])
     assert ids(before) == ids(after) == ["i4"]

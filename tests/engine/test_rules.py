@@ -42,7 +42,9 @@ def find(item_id: str) -> int:
 def policy_of(
     *bodies: dict[str, Any], slot: Slot = "home", now: float = 1000.0, rebought: tuple[str, ...] = ()
 ) -> Policy:
-    return compile_rules([parse_rule(body) for body in bodies], slot, SHOP, find, now, rebought=rebought)
+    return compile_rules(
+        {f"r{n}": parse_rule(body) for n, body in enumerate(bodies)}, slot, SHOP, find, now, rebought=rebought
+    )
 
 
 def ids(places: Any) -> str:
@@ -75,7 +77,7 @@ def test_the_examples_of_the_page(body: dict[str, Any]) -> None:
     rule = parse_rule(body)
     assert parse_rule(json.loads(json.dumps(dump_rule(rule)))) == rule
     assert all(body[name] == value for name, value in dump_rule(rule).items())
-    compile_rules([rule], "home", SHOP, find, 0.0)
+    compile_rules({"r": rule}, "home", SHOP, find, 0.0)
 
 
 def test_the_page_has_every_action_key_and_slot() -> None:

@@ -34,7 +34,9 @@ def test_a_request_as_the_engine_gets_it(client: TestClient, engine: FakeEngine)
     }  # fmt: skip
     answer = client.post("/v1/recommendations", json=body).json()
     assert answer["unknown"] == ["gone"]  # ignored and named
-    assert answer["items"][0]["reason"] == {"text": "because", "events": ["gone"], "features": []}
+    assert answer["items"][0]["reason"] == {
+        "text": "because", "events": ["gone"], "features": [], "kind": "popular", "rule": None, "had": None,
+    }  # fmt: skip
     ((ask,),) = engine.asked
     assert ask.visitor == Visitor("u1", "s1")
     assert [(step.item_id, step.kind, step.time, step.price) for step in ask.history or ()] == [

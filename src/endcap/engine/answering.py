@@ -6,19 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from endcap.data.batch import Batch
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.schema import GOALS, KINDS
 from endcap.data.vocabulary import Ints
-from endcap.engine import reasons
 from endcap.engine.diversity import diversify
+from endcap.engine.explain import Visit, explain, placed_by
 from endcap.engine.explore import explore, with_ids
 from endcap.engine.filters import parse
 from endcap.engine.past import Past
-from endcap.engine.policy import Policy, arrange, companions
+from endcap.engine.policy import Policy, arrange, companions, pinned_by
 from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot, Step
 from endcap.engine.retrieval import Found, Restriction
 from endcap.engine.version import Version
@@ -51,6 +49,7 @@ class Question:
     policy: Policy | None
     without: Ints  # indices that must not be shown
     history: Histories  # one
+    past: Past
 
 
 Listed = list[tuple[int, float | None]]
@@ -145,6 +144,7 @@ def _understood(
         policy=policy,
         without=np.unique(np.concatenate(hidden)),
         history=history,
+        past=past,
     )
 
 
@@ -234,7 +234,7 @@ def _given(
     ask, shelf = question.ask, version.shelf
     why: Sequence[Reason | None] = [None] * len(listed)
     if ask.explain and listed:
-        why = explain(version, question.history, np.array([item for item, _ in listed]), question.goal, now)
+        why = _why(version, question, np.array([item for item, _ in listed]), now)
     items = tuple(
         Recommended(shelf.ids[item - 1], score, reason, shelf.shown(item))
         for (item, score), reason in zip(listed, why, strict=True)
@@ -243,22 +243,10 @@ def _given(
     return Given(Answer(uuid.uuid4().hex, items, version.name, unknown, notes), explored)
 
 
-def explain(version: Version, history: Histories, items: Ints, goal: int, now: float) -> list[Reason]:
-    """Why each of some items stands in the list of one history."""
-
-    def batch(histories: Histories) -> Batch:
-        return version.batch(histories, np.full(len(histories), goal), now)
-
-    def scores(histories: Histories) -> NDArray[np.float32]:
-        return version.retriever.some(batch(histories), items).numpy()
-
-    carried = reasons.by_events(history, scores, version.memory.without, last=version.artifact.model.history)
-    columns, blanked = version.blanked(items, batch(history))
-    features = reasons.by_features(scores(history)[0], blanked, columns)
-    shelf, result = version.shelf, []
-    for item, events, column in zip(items.tolist(), carried, features, strict=True):
-        titles = [str(shelf.shown(int(event))["title"]) for event in events]
-        ids = [shelf.ids[int(event) - 1] for event in events]
-        value = None if column is None else (column, str(shelf.row(shelf.ids[item - 1]).get(column)))
-        result.append(reasons.reason(titles, ids, value))
-    return result
+def _why(version: Version, question: Question, items: Ints, now: float) -> list[Reason]:
+    policy, visit = question.policy, Visit(question.history, question.past, question.goal, now)
+    ruled: dict[int, str] = {}
+    if policy is not None:
+        ruled = placed_by(version, visit, items, policy, question.restriction, question.without)
+        ruled |= pinned_by(policy, _beside(version, question.ask))
+    return explain(version, visit, items, ruled)

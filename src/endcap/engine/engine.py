@@ -60,7 +60,7 @@ class Engine:
         self._roles: dict[Role, Version] = {"live": version}
         self._shares: dict[Role, float] = {}
         self._seen = Revisions()
-        self._rules: tuple[Rule, ...] = ()
+        self._rules: Mapping[str, Rule] = {}
         self._policies: dict[tuple[Shelf, Slot], Policy] = {}
         self._random = np.random.default_rng()
         self._owners: OrderedDict[str, str] = OrderedDict()
@@ -174,7 +174,7 @@ class Engine:
                 changes = self.store.items_since(self._seen.items)
                 self._roles = {role: each.with_changes(changes, self.store) for role, each in self._roles.items()}
             if now.rules > self._seen.rules:
-                self._rules = tuple(readable(self.store.rules()).values())
+                self._rules = readable(self.store.rules())
             self._policies.clear()
             reload = now.models > self._seen.models
             self._seen = now

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from endcap.artifact import Artifact
 from endcap.data.interactions import KIND_INDEX, Histories
@@ -81,9 +82,8 @@ class Memory:
             result[some] = np.fmin(result[some], histories.times[histories.offsets[1:][some] - 1] + self.longest)
         return result
 
-    def without(self, history: Histories, item: int) -> Histories:
-        """One history without any event of an item, as it had been if none had happened."""
-        keep = history.items != item
+    def kept(self, history: Histories, keep: NDArray[np.bool_]) -> Histories:
+        """One history with (events,) some of its events, as it had been if no others had happened."""
         times = None if history.times is None else np.array(self._within(history.times[keep].tolist()), np.float64)
         offsets = np.array([0, int(keep.sum())])
         return Histories(history.items[keep], history.kinds[keep], times, history.values[keep], offsets)

@@ -1,6 +1,6 @@
 """The rules of a slot as numbers for every item of a catalogue, and lists that follow them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,10 +28,13 @@ class Policy:
     no_repeats: NDArray[np.float32] | None  # (items + 1,) days after a purchase, 0: may come again; None: all may
     until: float  # seconds: when the next rule starts or ends
     problems: tuple[str, ...]  # rules, or parts of them, that cannot be followed with this catalogue
+    boosts: tuple[tuple[str, NDArray[np.float32]], ...] = ()  # ids of rules, (items + 1,) the part of each in the bonus
+    pin_rules: tuple[str, ...] = ()  # ids, of each pin
+    complement_rules: tuple[str, ...] = ()  # ids, of each of the complements
 
 
 def compile_rules(
-    rules: Sequence[Rule],
+    rules: Mapping[str, Rule],
     slot: Slot,
     catalog: Catalog,
     find: Callable[[str], int],
@@ -41,14 +44,15 @@ def compile_rules(
 ) -> Policy:
     """The rules that hold now, as numbers for every item of the catalogue.
 
-    find: an item's index, 0 where there is none. rebought: see `data/repurchase.py`. A rule that cannot be followed,
-    as when a new catalogue lacks a column, is left out and named in `problems`: it must not take the shop down.
+    rules: by their ids. find: an item's index, 0 where there is none. rebought: see `data/repurchase.py`. A rule that
+    cannot be followed, as when a new catalogue lacks a column, is left out and named in `problems`: it must not take
+    the shop down.
     """
-    current = [rule for rule in rules if rule.holds(slot, now)]
+    current = {rule_id: rule for rule_id, rule in rules.items() if rule.holds(slot, now)}
     allowed = np.arange(len(catalog) + 1) > 0
     bonus = np.zeros(len(catalog) + 1, np.float32)
-    problems = []
-    for rule in current:
+    problems, boosts = [], []
+    for rule_id, rule in current.items():
         try:
             match rule:
                 case Hide():
@@ -58,25 +62,30 @@ def compile_rules(
                 case Floor():
                     allowed &= catalog.prices >= rule.price  # NaN is not
                 case Boost():
-                    bonus += np.float32(rule.strength) * parse(rule.filter).mask(catalog)
+                    boosts.append((rule_id, np.float32(rule.strength) * parse(rule.filter).mask(catalog)))
+                    bonus += boosts[-1][1]
                 case Bury():
                     bonus -= np.float32(rule.strength) * parse(rule.filter).mask(catalog)
         except InputError as error:
             problems.append(f"{rule.action} was left out: {error}")
-    pinned = [(rule.position - 1 + place, item_id)
-              for rule in current if isinstance(rule, Pin) for place, item_id in enumerate(rule.item_ids)]  # fmt: skip
-    problems += [f"pin: {item_id} is no product of the catalogue" for _, item_id in pinned if not find(item_id)]
-    chosen = [rule for rule in current if isinstance(rule, Complement)] if slot in BESIDE else []
+    pinned = [(rule_id, rule.position - 1 + place, item_id) for rule_id, rule in current.items()
+              if isinstance(rule, Pin) for place, item_id in enumerate(rule.item_ids)]  # fmt: skip
+    problems += [f"pin: {item_id} is no product of the catalogue" for _, _, item_id in pinned if not find(item_id)]
+    beside = {rule_id: rule for rule_id, rule in current.items() if isinstance(rule, Complement) and slot in BESIDE}
+    chosen, pins = [*beside.values()], [each for each in pinned if find(each[2])]
     problems += [f"complement: {item_id} is no product of the catalogue"
                  for rule in chosen for item_id in (*rule.beside, *rule.item_ids) if not find(item_id)]  # fmt: skip
-    edges = [edge for rule in rules for edge in (rule.starts, rule.ends) if edge is not None and edge > now]
+    edges = [edge for rule in rules.values() for edge in (rule.starts, rule.ends) if edge is not None and edge > now]
     return Policy(
         allowed=allowed,
         bonus=bonus if bonus.any() else None,
-        pins=tuple((place, item) for place, item_id in pinned if (item := find(item_id))),
+        boosts=tuple(boosts),
+        pins=tuple((place, find(item_id)) for _, place, item_id in pins),
+        pin_rules=tuple(rule_id for rule_id, _, _ in pins),
         complements=_complements(chosen, catalog, find),
-        at_most=tuple((_codes(catalog, rule.of), rule.n) for rule in current if isinstance(rule, AtMost)),
-        no_repeats=_days([rule for rule in current if isinstance(rule, NoRepeats)], catalog, rebought),
+        complement_rules=tuple(beside),
+        at_most=tuple((_codes(catalog, rule.of), rule.n) for rule in current.values() if isinstance(rule, AtMost)),
+        no_repeats=_days([rule for rule in current.values() if isinstance(rule, NoRepeats)], catalog, rebought),
         until=min(edges, default=np.inf),
         problems=tuple(problems),
     )
@@ -86,6 +95,17 @@ def companions(policy: Policy, beside: Collection[int]) -> tuple[int, ...]:
     """The complements of some products, in the order of the rules, each once."""
     found = (item for those, items in policy.complements if not those.isdisjoint(beside) for item in items)
     return tuple(dict.fromkeys(found))
+
+
+def pinned_by(policy: Policy, beside: Collection[int]) -> dict[int, str]:
+    """Item -> the first rule that gives it a place of its own, beside some products."""
+    found: dict[int, str] = {}
+    for (_, item), rule_id in zip(policy.pins, policy.pin_rules, strict=True):
+        found.setdefault(item, rule_id)
+    for (those, items), rule_id in zip(policy.complements, policy.complement_rules, strict=True):
+        for item in () if those.isdisjoint(beside) else items:
+            found.setdefault(item, rule_id)
+    return found
 
 
 def arrange(items: Ints, policy: Policy, k: int) -> Ints:

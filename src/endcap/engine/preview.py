@@ -23,25 +23,25 @@ def published(engine: Engine) -> dict[str, Rule]:
     return {} if engine.store is None else readable(engine.store.rules())
 
 
-def preview(engine: Engine, rules: Sequence[Rule], asks: Sequence[Ask]) -> list[Pair]:
+def preview(engine: Engine, rules: Mapping[str, Rule], asks: Sequence[Ask]) -> list[Pair]:
     """The lists of the live model under the published rules, and under `rules` in place of them.
 
     No place is left to chance in either, so that all that differs comes of the rules.
     """
     now, pasts = time.time(), engine.pasts(asks)
-    before = _answers(engine.live, [*published(engine).values()], asks, pasts, now)
+    before = _answers(engine.live, published(engine), asks, pasts, now)
     after = _answers(engine.live, rules, asks, pasts, now)
     return [*zip(before, after, strict=True)]
 
 
 def beside(engine: Engine, ask: Ask) -> dict[Role, Answer | InputError]:
     """What each loaded model answers to one request under the published rules."""
-    now, pasts, rules = time.time(), engine.pasts([ask]), [*published(engine).values()]
+    now, pasts, rules = time.time(), engine.pasts([ask]), published(engine)
     return {role: _answers(version, rules, [ask], pasts, now)[0] for role, version in engine.versions.items()}
 
 
 def _answers(
-    version: Version, rules: Sequence[Rule], asks: Sequence[Ask], pasts: Sequence[Past], now: float
+    version: Version, rules: Mapping[str, Rule], asks: Sequence[Ask], pasts: Sequence[Past], now: float
 ) -> list[Answer | InputError]:
     policies: Mapping[Slot, Policy] = {
         slot: version.policy(rules, slot, now) for slot in dict.fromkeys(ask.slot for ask in asks) if rules

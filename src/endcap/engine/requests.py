@@ -46,12 +46,26 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Had:
+    """What the visitor did with the product before, or with one that reads alike."""
+
+    kind: Literal["purchase", "cart", "view"]  # the weightiest of what they did
+    times: int  # so many events
+    days: int | None = None  # since the last of them; None where that is not known, or longer ago than a year
+    every: int | None = None  # days from one purchase to the next, where they come regularly
+    same: bool = True  # the very product, not one that reads alike
+
+
+@dataclass(frozen=True)
 class Reason:
-    """What carried a score; without it the score is lower."""
+    """Why a product stands in a list; without the events that are named its score is lower."""
 
     text: str  # for people, in English
-    events: tuple[str, ...] = ()  # ids of items of the history
+    events: tuple[str, ...] = ()  # ids of other items of the history
     features: tuple[str, ...] = ()  # such as `colour = red`
+    kind: Literal["rule", "had", "events", "taste", "popular"] = "popular"
+    rule: str | None = None  # the id of the rule that placed it
+    had: Had | None = None
 
 
 @dataclass(frozen=True)

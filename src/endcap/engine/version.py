@@ -153,7 +153,7 @@ class Version:
         heard = histories if self.knows_content else histories.known(self.artifact.traits.n_items)
         return ask(heard, goals, self.memory.asked(heard, now), last=self.artifact.model.history)
 
-    def policy(self, rules: Sequence[Rule], slot: Slot, now: float) -> Policy:
+    def policy(self, rules: Mapping[str, Rule], slot: Slot, now: float) -> Policy:
         """The rules of a slot, compiled for the catalogue as it is."""
         rebought = self.artifact.facts.get("rebought", ())
         return compile_rules(rules, slot, self.shelf.whole, self.shelf.find, now, rebought=rebought)

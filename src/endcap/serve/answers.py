@@ -7,12 +7,25 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 
-class ReasonAnswer(BaseModel):
-    """What carried a score."""
+class HadAnswer(BaseModel):
+    """What the visitor did with the product before, or with one that reads alike."""
 
-    text: str
-    events: list[str]  # ids of items of the history
+    kind: str = Field(description="purchase, cart or view: the weightiest")
+    times: int = Field(description="so many events of that kind")
+    days: int | None = Field(description="since the last one; null where that is not known, or longer ago than a year")
+    every: int | None = Field(description="days from one purchase to the next, where they come regularly")
+    same: bool = Field(description="whether it was the very product")
+
+
+class ReasonAnswer(BaseModel):
+    """Why a product stands there."""
+
+    text: str = Field(description="for people, in English")
+    events: list[str] = Field(description="ids of other items of the history, without which its score is lower")
     features: list[str]
+    kind: str = Field(description="rule, had, events, taste (people with such a history like it) or popular")
+    rule: str | None = Field(description="the id of the rule that placed it")
+    had: HadAnswer | None
 
 
 class ItemAnswer(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any
 from endcap.data.errors import InputError
 from endcap.data.schema import SEPARATOR
 from endcap.engine.columns import TEXTS
-from endcap.engine.requests import Answer, Reason, Recommended
+from endcap.engine.requests import Answer, Had, Reason, Recommended
 from endcap.engine.shelf import Shelf
 from endcap.serve.console.texts import Words
 
@@ -25,6 +25,7 @@ class Card:
     reason: str = ""
     moved: int | None = 0  # places upwards against another list; None: it was not there
     ruled: bool = False  # a rule put it there
+    rule: str = ""  # its id, where it is known
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,14 @@ def said(reason: Reason | None, words: Words, shelf: Shelf) -> str:
     """Why, in the language of the page."""
     if reason is None:
         return ""
+    if reason.rule is not None:
+        return words("why.rule", rule=reason.rule)
+    if reason.had is not None:
+        return _had(reason.had, words)
     titles = [card_of(item_id, shelf).title for item_id in reason.events]
     parts = [words("why.events", titles=words("why.and").join(titles))] if titles else []
+    if reason.kind == "taste":
+        parts.append(words("why.taste"))
     for feature in reason.features:
         column, _, value = feature.partition(" = ")
         if column in TEXTS:
@@ -76,11 +83,22 @@ def said(reason: Reason | None, words: Words, shelf: Shelf) -> str:
     return words("why.then").join(parts) or words("why.many")
 
 
+def _had(had: Had, words: Words) -> str:
+    """What the visitor did with it before."""
+    this = words("why.this" if had.same else "why.alike")
+    ago = words("why.before") if had.days is None else words("why.ago", n=had.days) if had.days else words("why.today")
+    if had.every is None:
+        return words(f"why.had.{had.kind}", this=this, ago=ago)
+    often = words("why.every", this=this, n=had.every)
+    return often if had.days is None else words("why.every.last", often=often, ago=ago)
+
+
 def _card(each: Recommended, words: Words, shelf: Shelf, moved: int | None) -> Card:
     found = _dressed(each.item_id, each.shown)
     return Card(
         found.item_id, found.title, found.category, found.price, found.brand, each.score,
         said(each.reason, words, shelf), moved, each.score is None,
+        "" if each.reason is None else each.reason.rule or "",
     )  # fmt: skip
 
 

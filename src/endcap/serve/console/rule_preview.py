@@ -72,7 +72,7 @@ def previewed(page: Page, form: Form, rule_id: str, rule: Rule, *, unsure: bool 
     slots = BESIDE if isinstance(rule, Complement) else SLOTS
     slot: Slot = next((each for each in slots if each == form["slot"]), (rule.slots or slots)[0])
     item = form["item"] or _item(desk, rule, own or people[0])
-    rules = [*dict(sorted({**published(engine), rule_id: rule}.items())).values()]
+    rules = dict(sorted({**published(engine), rule_id: rule}.items()))
     pairs = dict(zip(people, preview(engine, rules, [_ask(each, slot, item) for each in people]), strict=True))
     touched = {each for each, (before, after) in pairs.items() if _ids(before) != _ids(after)}
     counted, shelf = latest[:VISITORS] or [Visitor()], engine.live.shelf

@@ -1,0 +1,69 @@
+"""What two products have in common that a person sees: a brand, a place in the tree of categories, or everything."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from endcap.data.schema import SEPARATOR
+from endcap.engine.shelf import Shelf
+
+COMMON = 0.05
+"""A brand that more than this share of the catalogue has, such as that of the house, is nothing in common."""
+LEVELS = 2
+"""Of a category's path, so many from the top must be the same."""
+CODE = "product_code"
+"""The column that says of which product a row is a size or a colour."""
+
+
+@dataclass(frozen=True)
+class Relations:
+    """Of the products of a catalogue as it is now, by index."""
+
+    brands: tuple[str, ...]  # as people read them; empty where one is not known
+    common: frozenset[str]  # brands that say nothing
+    titles: tuple[str, ...]
+    codes: tuple[str, ...]
+    categories: tuple[str, ...]
+
+    @staticmethod
+    @lru_cache(maxsize=4)
+    def of(shelf: Shelf) -> "Relations":
+        """Made once for a shelf."""
+        catalog = shelf.whole
+        brands = tuple(map(_plain, catalog.brands))
+        names, counts = np.unique(np.array(brands), return_counts=True)
+        return Relations(
+            brands=brands,
+            common=frozenset(names[counts > max(1.0, COMMON * len(catalog))].tolist()) | {""},
+            titles=tuple(map(_plain, catalog.titles)),
+            codes=catalog.texts(CODE) if CODE in catalog.table.column_names else ("",) * (len(catalog) + 1),
+            categories=catalog.categories,
+        )
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether neither categories nor brands are known."""
+        return not any(self.categories) and not any(self.brands)
+
+    def one_product(self, item: int, other: int) -> bool:
+        """Whether two are one for people: their titles and brands read alike, or they have one product_code."""
+        if self.codes[item] and self.codes[item] == self.codes[other]:
+            return True
+        reads_alike = bool(self.titles[item]) and self.titles[item] == self.titles[other]
+        return item == other or (reads_alike and self.brands[item] == self.brands[other])
+
+    def related(self, item: int, other: int) -> bool:
+        """Whether two have a brand in common that few have, or stand near each other in the tree of categories."""
+        if self.brands[item] not in self.common and self.brands[item] == self.brands[other]:
+            return True
+        return not _paths(self.categories[item]).isdisjoint(_paths(self.categories[other]))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _paths(category: str) -> set[tuple[str, ...]]:
+    """The upper parts of the paths of a product."""
+    return {tuple(path.split(" > ")[:LEVELS]) for path in category.split(SEPARATOR) if path}
