@@ -40,10 +40,10 @@ class Effects:
 
     items: Ints  # (events,) the last different items, the latest first
     losses: NDArray[np.float32]  # (events, candidates) of score, without the item
-    places: Ints  # (candidates,) from 1
-    unknown: Ints  # (candidates,) after no history at all
-    without: Ints  # (events, candidates)
-    alone: Ints  # (events, candidates) after the events of the item alone
+    places: Floats  # (candidates,) from 1
+    unknown: Floats  # (candidates,) after no history at all
+    without: Floats  # (events, candidates)
+    alone: Floats  # (events, candidates) after the events of the item alone
 
     def only(self, kept: NDArray[np.bool_]) -> "Effects":
         """Of (events,) some of the items alone."""
@@ -110,15 +110,15 @@ def confirmed(
 
 def _scored(
     histories: Sequence[Histories], candidates: Ints, scores: Scores, at_once: int
-) -> tuple[NDArray[np.float32], Ints]:
+) -> tuple[NDArray[np.float32], Floats]:
     """(histories, candidates) scores, and places among all items from 1."""
     own, places = [], []
     for start in range(0, len(histories), at_once):
         scored = scores(joined(histories[start : start + at_once]))
         scored[:, 0] = -np.inf
         own.append(scored[:, candidates])
-        above = [(scored > scored[:, [item]]).sum(1) for item in candidates]
-        places.append(1 + np.stack(above, axis=1))
+        above = [(scored > scored[:, [item]]).sum(1) + (scored >= scored[:, [item]]).sum(1) for item in candidates]
+        places.append((1 + np.stack(above, axis=1)) / 2)  # the middle of those with the same score
     return np.concatenate(own), np.concatenate(places)
 
 
