@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,7 +122,7 @@ def _priced(page: Page, cards: Sequence[Card]) -> tuple[Card, ...]:
     )
 
 
-def _moves(desk: Desk, rules: Sequence[Rule], rule: Rule, asks: Sequence[Ask]) -> Moves | None:
+def _moves(desk: Desk, rules: Mapping[str, Rule], rule: Rule, asks: Sequence[Ask]) -> Moves | None:
     """None where the rule moves nothing, or moves it altogether."""
     if not isinstance(rule, Boost | Bury):
         return None
