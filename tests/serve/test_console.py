@@ -18,11 +18,15 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from endcap.abtest import report
+from endcap.data.catalog import Catalog
 from endcap.engine.engine import Engine
+from endcap.engine.requests import Had, Reason
 from endcap.engine.rules import ACTIONS
+from endcap.engine.shelf import Shelf
 from endcap.serve.app import create_app
 from endcap.serve.config import ServeConfig
 from endcap.serve.console import page as pages
+from endcap.serve.console.cards import said
 from endcap.serve.console.plots import axis_of, columns, lines, spark
 from endcap.serve.console.slow import Slow
 from endcap.serve.console.texts import Words, sentences_of, texts_of
@@ -645,3 +649,20 @@ def test_slow_figures_are_made_once_and_failures_again() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
             slow.get("c", fail, seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("language", "reason", "text"),
+    [
+        ("en", Reason("", kind="had", had=Had("purchase", 4, 11, 9)), "buys this every 9 days, last 11 days ago"),
+        ("zh", Reason("", kind="had", had=Had("purchase", 4, 11, 9)), "大约每 9 天买一次，上次是 11 天前"),
+        ("en", Reason("", kind="had", had=Had("view", 1, days=0, same=False)), "looked at one like this today"),
+        ("zh", Reason("", kind="had", had=Had("purchase", 1, days=1)), "昨天买过这件商品"),
+        ("en", Reason("", kind="rule", rule="pin-watch"), "by rule pin-watch"),
+        ("zh", Reason("", kind="taste"), "口味相近的人喜欢"),
+        ("en", Reason(""), "many like it"),
+    ],
+)
+def test_reasons_are_told_in_the_language_of_the_page(language: str, reason: Reason, text: str) -> None:
+    shelf = Shelf.of(Catalog.from_table(None, []), {})
+    assert said(reason, Words(language), shelf) == text

@@ -86,10 +86,11 @@ def said(reason: Reason | None, words: Words, shelf: Shelf) -> str:
 def _had(had: Had, words: Words) -> str:
     """What the visitor did with it before."""
     this = words("why.this" if had.same else "why.alike")
-    ago = words("why.before") if had.days is None else words("why.ago", n=had.days) if had.days else words("why.today")
+    when = {None: "why.before", 0: "why.today", 1: "why.yesterday"}.get(had.days, "why.ago")
+    ago = words(when, n=had.days)
     if had.every is None:
         return words(f"why.had.{had.kind}", this=this, ago=ago)
-    often = words("why.every", this=this, n=had.every)
+    often = words("why.daily" if had.every == 1 else "why.every", this=this, n=had.every)
     return often if had.days is None else words("why.every.last", often=often, ago=ago)
 
 
