@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from endcap.serve.console.slow import Slow
 from tests.browser import Open, axe, browser, faults, open_page, served
 from tests.serve.conftest import KEYS, SECRET, bearer
 from tests.serve.test_console import SCRIPT, app_of, filled, shops
@@ -40,7 +41,7 @@ def entered(page: Any, shop: str) -> Any:
 def settled(page: Any, address: str) -> Any:
     """A page once its figures are there: it loads itself again until then."""
     page.goto(address)
-    while page.locator("h1").count() == 0 or page.locator(".waiting, meta[http-equiv=refresh]").count():
+    while page.locator("h1").count() == 0 or page.locator(".waiting, [data-reload]").count():
         page.wait_for_timeout(100)
         page.wait_for_load_state()
     return page
@@ -196,6 +197,19 @@ def test_pages_fit_and_have_no_serious_fault(open_page: Open, shop: str, axe: st
     page.get_by_role("button", name="Preview").click()
     page.locator(".shelf-preview").wait_for()
     look("preview")
+
+
+def test_a_page_that_waits_for_its_figures_comes_by_itself(
+    open_page: Open, shop: str, axe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = entered(open_page(), shop)
+    with monkeypatch.context() as patched:
+        patched.setattr(Slow, "get", lambda self, key, make, *, seconds: None)
+        page.goto(f"{shop}/console/quality")
+        page.locator(".waiting").wait_for()
+        assert faults(page, axe) == []
+    page.locator(".waiting").wait_for(state="detached")
+    assert page.locator("h1").count() == 1
 
 
 def test_everything_works_without_scripts(open_page: Open, shop: str) -> None:

@@ -12,6 +12,9 @@ for (const button of document.querySelectorAll('[data-theme-toggle]')) {
   });
 }
 
+// A page whose figures are still being made; a refresh by the browser is announced to nobody, and axe counts it as a fault.
+if (document.querySelector('[data-reload]')) setTimeout(() => location.reload(), 2000);
+
 /** Calls a function once the last of several calls is some time past. */
 function later(act, wait = 250) {
   let waiting;
