@@ -25,7 +25,7 @@ from endcap.serve.storefront.language import language
 from endcap.store import figures
 from endcap.store.records import Visitor
 
-K = 10
+K = 8
 """Places of a shelf that is previewed."""
 
 VISITORS = 12
@@ -90,6 +90,7 @@ def previewed(page: Page, form: Form, rule_id: str, rule: Rule, *, unsure: bool 
         ],
         "lists": sum(each in touched for each in counted),
         "asked_lists": len(counted),
+        "k": K,
         "moves": _moves(desk, rules, rule, [_ask(each, slot, item, DEEP) for each in counted]),
         "alike": _alike(desk, rule),
         "slot": slot,

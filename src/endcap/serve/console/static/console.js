@@ -67,6 +67,15 @@ for (const builder of document.querySelectorAll('[data-conditions]')) {
   });
 }
 
+/** The picture of a product. */
+function pictured(id) {
+  const picture = new Image(44, 44);
+  picture.src = `/console/photo?item=${encodeURIComponent(id)}`;
+  picture.alt = '';
+  picture.className = 'tile';
+  return picture;
+}
+
 // Products by their titles, for who does not know their ids
 for (const field of document.querySelectorAll('[data-find]')) {
   const ids = field.querySelector('textarea');
@@ -75,8 +84,23 @@ for (const field of document.querySelectorAll('[data-find]')) {
   const list = finder.querySelector('.found');
   const said = finder.querySelector('.count');
   finder.querySelector('.button').hidden = true; // what is typed is looked for at once
-  const take = (id) => {
-    ids.value = [...ids.value.split('\n').map((line) => line.trim()).filter(Boolean), id].join('\n');
+  const chosen = () => ids.value.split('\n').map((line) => line.trim()).filter(Boolean);
+  const picks = field.querySelector('.picks');
+  ids.addEventListener('input', () => {
+    for (const pick of picks.children) if (!chosen().includes(pick.dataset.id)) pick.remove();
+  });
+  const take = (id, title) => {
+    if (!chosen().includes(id)) {
+      const pick = document.createElement('li');
+      const name = document.createElement('span');
+      pick.className = 'pick-line';
+      pick.dataset.id = id;
+      name.textContent = title;
+      name.dir = 'auto';
+      pick.append(pictured(id), name);
+      picks.append(pick);
+    }
+    ids.value = [...new Set([...chosen(), id])].join('\n');
     list.replaceChildren();
     said.textContent = '';
     input.value = '';
@@ -92,18 +116,14 @@ for (const field of document.querySelectorAll('[data-find]')) {
     said.textContent = found.text;
     list.replaceChildren(...found.products.map(({ id, title }) => {
       const button = document.createElement('button');
-      const picture = new Image(44, 44);
       const code = document.createElement('code');
       const name = document.createElement('span');
       button.type = 'button';
-      picture.src = `/console/photo?item=${encodeURIComponent(id)}`;
-      picture.alt = '';
-      picture.className = 'tile';
       code.textContent = id;
       name.textContent = title;
       name.dir = 'auto';
-      button.append(picture, code, name);
-      button.addEventListener('click', () => take(id));
+      button.append(pictured(id), code, name);
+      button.addEventListener('click', () => take(id, title));
       const item = document.createElement('li');
       item.append(button);
       return item;
