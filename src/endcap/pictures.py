@@ -18,9 +18,14 @@ _RAMP = ((30, 40, 90), (225, 90, 30), (255, 235, 120))  # cold, warm, hot: also 
 
 def address(picture: Picture) -> str:
     """A JPEG as a `data:` address, which a page shows without a file beside it."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture)).decode()
+
+
+def jpeg(picture: Picture) -> bytes:
+    """The file."""
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=82, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
 
 
 def first(album: Album | None, item: int) -> str | None:

@@ -13,6 +13,7 @@ from tests.worlds import circle_table
 
 COLOURS = ("red", "green", "blue", "white")
 N = 16
+SMALL_PHOTOS = {"size": 32, "width": 8, "dim": 16, "labels": {"photos": 2}, "train": {"epochs": 30}}
 COUNTS = ("popular", "transitions")
 
 
@@ -31,18 +32,26 @@ def products(n: int = N) -> pa.Table:
     )
 
 
-def trained(model: str, folder: Path, *, use: tuple[str, ...] = (), epochs: int = 6) -> Path:
+def trained(
+    model: str,
+    folder: Path,
+    *,
+    use: tuple[str, ...] = (),
+    epochs: int = 6,
+    items: pa.Table | None = None,
+    images: Path | None = None,
+) -> Path:
     """Trains a small model of the circle and saves its artifact; `use` as in [features]."""
     config = check(
         {
-            "data": {"events": "circle", "repeats": "mask"},
+            "data": {"events": "circle", "repeats": "mask"} | ({"images": str(images)} if images else {}),
             "model": {"name": model} | ({} if model in COUNTS else {"dim": 16, "items": {"taste": 10.0}}),
-            "features": {"use": list(use), "autoencoder": {"epochs": 3}, "text": {"dim": 8}},
+            "features": {"use": list(use), "autoencoder": {"epochs": 3}, "text": {"dim": 8}, "photos": SMALL_PHOTOS},
             "train": {"epochs": epochs, "patience": 0, "batch_tokens": 64, "learning_rate": 0.01, "warmup": 5},
         },
         "test",
     )
-    dataset = Dataset("circle", circle_table(N, 150), products(), {}, {}, {})
+    dataset = Dataset("circle", circle_table(N, 150), products() if items is None else items, {}, {}, {})
     outcome = run(config, dataset, describe(config, dataset))
     artifacts.save(outcome.artifact, folder)
     return folder

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from endcap.data.errors import InputError
-from endcap.engine.alike import like_these
+from endcap.engine.alike import like_these, similar
 from endcap.engine.engine import Engine
 from endcap.engine.requests import Answer
 from endcap.engine.version import Version
@@ -66,6 +66,28 @@ def test_a_single_product_is_like_those_that_are_very_near(told: Path) -> None:
     version = seen_as(Version.load(told), {"i0": 0.0, "i12": 0.3, "i13": 0.2, "i14": 0.4})
     found = [item_id for item_id in ids(like_these(version, ["i0"])) if item_id in ("i12", "i13", "i14")]
     assert found == ["i13", "i12"]
+
+
+def photographed(version: Version, angles: dict[str, float]) -> Version:
+    """As `seen_as`, by photo."""
+    by_hand = seen_as(version, angles).products
+    assert by_hand is not None
+    assert version.products is not None
+    return replace(version, products=replace(version.products, photos=by_hand.code))
+
+
+def test_what_looks_alike_is_of_other_groups_one_of_each(told: Path) -> None:
+    """i0 to i3 have one title, i4 to i7 another, and so on."""
+    angles = {"i0": 0.0, "i1": 0.01, "i4": 0.3, "i5": 0.2, "i8": 0.4, "i12": 3.0}
+    version = photographed(Version.load(told), angles)
+    found = similar(version, "i0", 5, by="photo")
+    assert ids(found) == ["i5", "i8", "i12"]
+    assert found.items[0].score == pytest.approx(np.cos(0.2), abs=1e-3)
+    assert ids(similar(version, "i0", 5, "colour:blue", by="photo")) == ["i8"]
+    with pytest.raises(InputError, match="no photo was looked at of item 'i9'"):
+        similar(version, "i9", 5, by="photo")
+    with pytest.raises(InputError, match="no photo was looked at"):
+        similar(Version.load(told), "i0", 5, by="photo")
 
 
 def test_no_more_than_are_asked_for(told: Path) -> None:

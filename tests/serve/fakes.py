@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from endcap.data.errors import InputError
+from endcap.engine.alike import Likeness
 from endcap.engine.requests import Answer, Ask, Reason, Recommended
 from endcap.engine.rules import dump_rule, parse_rule
 from endcap.store.errors import Unavailable
@@ -90,7 +91,7 @@ class FakeEngine:
         items = tuple(Recommended(each, 1.0, reason, self.rows[each]) for each in chosen)
         return Answer("r1", items, version, tuple(each for each in past if each not in self.rows))
 
-    def similar(self, item_id: str, k: int, filter: str | None = None) -> Answer:  # noqa: A002
+    def similar(self, item_id: str, k: int, filter: str | None = None, *, by: Likeness = "content") -> Answer:  # noqa: A002
         if item_id not in self.rows:
             raise InputError(f"found no item {item_id!r}; expected an id of the catalogue")
         if filter == "wrong":

@@ -1,6 +1,7 @@
 """Products by likeness instead of by history: those like one, and those like all that a filter lets through."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from endcap.engine.requests import Answer, Recommended
 from endcap.engine.retrieval import Floats32
 from endcap.engine.version import Version
 
+Likeness = Literal["content", "photo"]
+CANDIDATES = 12
+"""For each product asked for by photo, how many are looked at: most are colours of one another."""
 SEEDS = 1_000
 """Products that others are compared with; of more, every so-manyth is taken."""
 FEWEST = 5
@@ -21,19 +25,51 @@ NEAR, LEAST = 0.95, 0.8
 _CHUNK = 16_384  # products whose cosines are in memory together
 
 
-def similar(version: Version, item_id: str, k: int, filter: str | None = None) -> Answer:  # noqa: A002
-    """The products most like one, by their vectors; raises InputError where it is unknown or nothing is known."""
+def similar(
+    version: Version,
+    item_id: str,
+    k: int,
+    filter: str | None = None,  # noqa: A002
+    *,
+    by: Likeness = "content",
+) -> Answer:
+    """The products most like one: by all that is known of them, or by their photos alone.
+
+    By photo none is of the product's own group, and no two of one: colours of one thing look alike anyway. Raises
+    InputError where the product is unknown or nothing is known of it.
+    """
     item = version.shelf.find(item_id)
     if not item:
         raise InputError(f"found no item {item_id!r}; expected an id of the catalogue")
-    likeness = version.vectors @ version.vectors[item] if version.vectors is not None else None
+    vectors = version.vectors if by == "content" else version.photo_vectors
+    likeness = vectors @ vectors[item] if vectors is not None and item < len(vectors) else None
     if likeness is None or not likeness.any():
-        raise InputError(f"nothing is known of item {item_id!r} that it could be compared by")
+        what = "nothing is known of" if by == "content" else "no photo was looked at of"
+        raise InputError(f"{what} item {item_id!r} that it could be compared by")
     allowed = version.shelf.there if filter is None else version.shelf.mask(parse(filter))
+    if by == "photo" and vectors is not None:
+        allowed = allowed & vectors.any(axis=1)
     scores = np.where(allowed, likeness, -np.inf).astype(np.float32)
     scores[item] = -np.inf
-    chosen = np.lexsort((np.arange(len(scores)), -scores))[:k]
-    return _answer(version, chosen[np.isfinite(scores[chosen])], scores)
+    order = np.lexsort((np.arange(len(scores)), -scores))[: k if by == "content" else CANDIDATES * k]
+    order = order[np.isfinite(scores[order])]
+    return _answer(version, order if by == "content" else _unlike_kinds(version, item, order)[:k], scores)
+
+
+def _unlike_kinds(version: Version, item: int, others: Ints) -> Ints:
+    """The first of each group, none of the item's own: a group shares a product_code, else a title."""
+    shelf = version.shelf
+
+    def group(item: int) -> str:
+        row = shelf.row(shelf.ids[item - 1])
+        return f"code {row['product_code']}" if row.get("product_code") else plain(str(row.get("title") or item))
+
+    seen, chosen = {group(item)}, []
+    for other in others.tolist():
+        if (kind := group(other)) not in seen:
+            seen.add(kind)
+            chosen.append(other)
+    return np.array(chosen, np.int64)
 
 
 def like_these(version: Version, matched: str | Sequence[str], k: int = 50) -> Answer:

@@ -17,6 +17,7 @@ from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
 from endcap.engine import alike
+from endcap.engine.alike import Likeness
 from endcap.engine.answering import Exploring, Given, answer
 from endcap.engine.arriving import check_photo, checked, keep
 from endcap.engine.past import Past, pasts_of
@@ -116,10 +117,17 @@ class Engine:
             self._overshadow(roles["shadow"], asks, pasts, results, now)
         return results
 
-    def similar(self, item_id: str, k: int, filter: str | None = None) -> Answer:  # noqa: A002
+    def similar(
+        self,
+        item_id: str,
+        k: int,
+        filter: str | None = None,  # noqa: A002
+        *,
+        by: Likeness = "content",
+    ) -> Answer:
         """The products most like one, by their vectors; raises InputError where it is unknown or nothing is known."""
         self.refresh()
-        return alike.similar(self.live, item_id, k, filter)
+        return alike.similar(self.live, item_id, k, filter, by=by)
 
     def like_these(self, matched: str | Sequence[str], k: int = 50) -> Answer:
         """What a filter (or ids) leaves out although it is like what it lets through, the nearest first."""

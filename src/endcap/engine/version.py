@@ -111,6 +111,12 @@ class Version:
         length = np.linalg.norm(found, axis=1, keepdims=True)
         return np.divide(found, length, out=np.zeros_like(found), where=length > 0)
 
+    @property
+    def photo_vectors(self) -> Floats32 | None:
+        """(items + 1, dim) of length 1, zeros without a photo: what products look like; None without photos."""
+        seen = None if self.products is None else self.products.photos
+        return None if seen is None else seen.vectors
+
     def likeness(self, item: int) -> Floats32 | None:
         """(items + 1,) how alike every product is to one, in standard deviations; None where nothing is known of it."""
         if self.vectors is None or item >= len(self.vectors) or not self.vectors[item].any():

@@ -137,7 +137,7 @@ class Encoders:
         vectors = code.vectors if self.config.vectors == "code" else _side_by_side(blocks)
         none = Packed(np.zeros(len(catalog) + 2, np.int64), np.zeros(0, np.int64), ())
         packed = self.attributes.transform(catalog) if self.config.attributes else none
-        return Products(catalog.item_ids, code, Content(vectors, packed))
+        return Products(catalog.item_ids, code, Content(vectors, packed), _rounded(blocks.get("photos")))
 
     def save(self, folder: Path) -> None:
         """Writes a folder that `load` reads back; no pickle."""
@@ -173,6 +173,7 @@ class Products:
     item_ids: tuple[str, ...]  # (items,) index 1 first
     code: Block
     content: Content
+    photos: Block | None = None  # what the photo network says of their photos alone, to half precision
 
     def of(self, item_ids: Sequence[str]) -> "Products":
         """The same in another order; ids that it does not have are known by nothing."""
@@ -183,7 +184,10 @@ class Products:
         places = np.arange(offsets[-1]) + np.repeat(packed.offsets[rows] - offsets[:-1], lengths)
         code = Block(self.code.vectors[rows], self.code.present[rows], self.code.names)
         content = Content(self.content.vectors[rows], Packed(offsets, packed.ids[places], packed.names))
-        return Products(tuple(item_ids), code, content)
+        photos = self.photos
+        if photos is not None:
+            photos = Block(photos.vectors[rows], photos.present[rows], photos.names)
+        return Products(tuple(item_ids), code, content, photos)
 
     def joined(self, others: "Products") -> "Products":
         """These, then the others, which the same encoders described."""
@@ -200,7 +204,18 @@ class Products:
                 np.concatenate([self.content.vectors, others.content.vectors[1:]]),
                 Packed(offsets, np.concatenate([packed.ids, more.ids]), packed.names),
             ),
+            self._joined_photos(others),
         )
+
+    def _joined_photos(self, others: "Products") -> Block | None:
+        """Those of the others are zeros where an older endcap described them."""
+        own, more = self.photos, others.photos
+        if own is None:
+            return None
+        n = len(others.item_ids)
+        vectors = np.zeros((n, own.dim), np.float32) if more is None else more.vectors[1:]
+        present = np.zeros(n, np.bool_) if more is None else more.present[1:]
+        return Block(np.concatenate([own.vectors, vectors]), np.concatenate([own.present, present]), own.names)
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file."""
@@ -210,8 +225,9 @@ class Products:
 
     def _arrays(self) -> dict[str, np.ndarray]:
         packed = self.content.attributes
-        return {"code": self.code.vectors, "present": self.code.present, "vectors": self.content.vectors,
-                "offsets": packed.offsets, "attributes": packed.ids}  # fmt: skip
+        arrays = {"code": self.code.vectors, "present": self.code.present, "vectors": self.content.vectors,
+                  "offsets": packed.offsets, "attributes": packed.ids}  # fmt: skip
+        return arrays if self.photos is None else arrays | {"photos": self.photos.vectors.astype(np.float16)}
 
     def to_bytes(self) -> bytes:
         """The numbers alone: ids and names are known to whoever has described products by the same encoders."""
@@ -226,7 +242,9 @@ class Products:
         item_ids: tuple[str, ...], arrays: Mapping[str, Any], attributes: tuple[str, ...], code: tuple[str, ...]
     ) -> "Products":
         packed = Packed(arrays["offsets"], arrays["attributes"], attributes)
-        return Products(item_ids, Block(arrays["code"], arrays["present"], code), Content(arrays["vectors"], packed))
+        block, content = Block(arrays["code"], arrays["present"], code), Content(arrays["vectors"], packed)
+        seen = arrays.get("photos")
+        return Products(item_ids, block, content, None if seen is None else _seen(seen.astype(np.float32)))
 
     @classmethod
     def load(cls, path: Path) -> "Products":
@@ -251,6 +269,16 @@ def _blocks(
     if photos is not None and album is not None:
         blocks["photos"] = photos.vectors(album, len(catalog))
     return blocks
+
+
+def _rounded(photos: Block | None) -> Block | None:
+    """As it is kept: cosines do not need more, and a catalogue takes half."""
+    return None if photos is None else _seen(photos.vectors.astype(np.float16).astype(np.float32))
+
+
+def _seen(vectors: np.ndarray) -> Block:
+    names = tuple(f"photo {place}" for place in range(1, vectors.shape[1] + 1))
+    return Block(vectors, (vectors != 0).any(axis=1), names)
 
 
 def _side_by_side(blocks: Mapping[str, Block]) -> np.ndarray:

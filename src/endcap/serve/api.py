@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from endcap.data.errors import InputError
+from endcap.engine.alike import Likeness
 from endcap.engine.rules import RULE
 from endcap.serve import bodies
 from endcap.serve.answers import (
@@ -82,13 +83,14 @@ def similar(
     k: Annotated[K, Query()] = 10,
     filter: Annotated[FilterText | None, Query()] = None,  # noqa: A002
     visitor: Annotated[Token | None, Query()] = None,
+    likeness: Annotated[Likeness, Query(alias="by")] = "content",
 ) -> Response:
-    """The products most like one, by all that is known of them; new ones too."""
+    """The products most like one, by all that is known of them, or by their photos alone; new ones too."""
     here.visitor(Claim(token=visitor), by)
     try:
-        return reply(list_of(here.engine.similar(item_id, k, filter)))
+        return reply(list_of(here.engine.similar(item_id, k, filter, by=likeness)))
     except InputError as error:
-        if filter is not None and _is_known(here, item_id):
+        if filter is not None and _is_known(here, item_id, likeness):
             raise
         raise Refused(404, "not_found", str(error)) from error
 
@@ -226,9 +228,9 @@ def _artifact(here: Serving, path: str) -> Path:
     return found
 
 
-def _is_known(here: Serving, item_id: str) -> bool:
+def _is_known(here: Serving, item_id: str, likeness: Likeness) -> bool:
     try:
-        here.engine.similar(item_id, 1)
+        here.engine.similar(item_id, 1, by=likeness)
     except InputError:
         return False
     return True

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from endcap.data.errors import InputError
+from endcap.engine.alike import Likeness
 from endcap.engine.requests import Answer, Ask
 from endcap.store.records import Event
 
@@ -42,7 +43,7 @@ class Engine(Protocol):
     def recommend(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
         """One result for each."""
 
-    def similar(self, item_id: str, k: int, filter: str | None = None) -> Answer:  # noqa: A002
+    def similar(self, item_id: str, k: int, filter: str | None = None, *, by: Likeness = "content") -> Answer:  # noqa: A002
         """Raises InputError where the item is unknown."""
 
     def record(self, events: Sequence[Event]) -> list[bool]:

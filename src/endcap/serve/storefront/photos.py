@@ -11,6 +11,7 @@ from endcap.engine.shelf import Shelf
 from endcap.serve.bodies import PathId
 from endcap.serve.storefront.catalogue import find, levels, product
 from endcap.serve.storefront.pictures import remote, web
+from endcap.serve.storefront.seen import heat_map
 from endcap.serve.storefront.shop import Shop, shop_of
 from endcap.serve.storefront.tiles import plain_tile, tile
 
@@ -18,6 +19,17 @@ CACHE = "private, max-age=600"
 SAFE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/photo/{item_id:path}/seen")
+def seen(request: Request, item_id: PathId) -> Response:
+    """The photo under what the network looked at."""
+    shop = shop_of(request)
+    version = shop.version
+    item, told = find(version.shelf, item_id), version.artifact.described
+    photo = next(iter(shop.photos(version.shelf.ids[item - 1])), None) if item else None
+    made = heat_map(shop.heat_maps, None if told is None else told.encoders.photos, photo)
+    return _sent(request, made, "image/jpeg")
 
 
 @router.get("/photo/{item_id:path}")

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from endcap.serve.storefront.config import StorefrontConfig
 from endcap.serve.storefront.past import Household, households, liked
 from endcap.serve.storefront.pictures import Folder, origins, remote
 from endcap.serve.storefront.search import search
+from endcap.serve.storefront.seen import HeatMaps
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, Happened, Visitor
 
@@ -39,6 +40,7 @@ class Shop:
     engine: Engine
     config: StorefrontConfig
     folder: Folder | None
+    heat_maps: HeatMaps = field(default_factory=HeatMaps)
 
     @classmethod
     def of(cls, serving: Serving, engine: Engine) -> "Shop":

@@ -16,6 +16,7 @@ from endcap.serve.storefront.catalogue import Category, Product, facts, find, in
 from endcap.serve.storefront.listing import Choice, Listing, category_filter, in_category, listing
 from endcap.serve.storefront.pages import STATIC, Page, PageRoute
 from endcap.serve.storefront.search import search
+from endcap.serve.storefront.seen import alike_by_photo
 from endcap.serve.storefront.taste import best
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, Happened
@@ -106,6 +107,7 @@ def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
         found=found,
         similar=_similar(page, above),
         elsewhere=_elsewhere(page, above),
+        looks=alike_by_photo(page.version, shown.item_id),
     )
 
 
