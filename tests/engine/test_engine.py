@@ -368,3 +368,52 @@ def test_a_shadow_answers_unheard_and_is_compared(places: dict[str, Path], tmp_p
     agreement = engine.about["shadow"]
     assert agreement["lists"] == 20
     assert 0.5 < agreement["shared"] < 1  # with itself 1, with the other less
+
+
+def test_again_and_new_have_models_of_their_own(places: dict[str, Path], tmp_path: Path) -> None:
+    engine = Engine.open(places["gru"], f"sqlite:///{tmp_path / 'shop.db'}")
+    ada = Visitor("ada")
+    engine.record([Event(ada, item, "view", time=n + 1.0) for n, item in enumerate(("i3", "i9", "i4"))])
+    plain = {slot: listed(engine, Ask(ada, slot=slot, k=N)) for slot in ("home", "again", "new")}
+    assert {answer.model.split("-")[0] for answer in plain.values()} == {"gru"}
+    engine.set_role("again", places["transitions"], by="ann")
+    engine.set_role("new", places["transitions"], by="ann")
+    assert engine.versions["again"] is engine.versions["new"]  # one artifact is read once
+    own = {slot: listed(engine, Ask(ada, slot=slot, k=N)) for slot in ("home", "again", "new")}
+    assert [answer.model.split("-")[0] for answer in own.values()] == ["gru", "transitions", "transitions"]
+    for answers in (plain, own):
+        assert set(ids(answers["again"])) == {"i3", "i4", "i9"}  # the log had no purchases: what was looked at
+        assert not {"i3", "i4", "i9"} & set(ids(answers["new"]))
+    assert not {"i0", "i7"} & set(ids(own["new"]))  # which read like i3 and i4: the same words, the same brand
+    assert {"i5", "i6", "i10"} <= set(ids(own["new"]))
+    engine.set_role("new", places["gru"], by="ann")
+    assert engine.versions["new"] is engine.live
+    engine.put_items([{"item_id": "i5", "price": 7.0}])
+    assert engine.versions["new"] is engine.live  # after a change of the catalogue too
+    engine.promote(places["transformer"], by="ann")
+    models = engine.about["models"]
+    assert [models[role].split("-")[0] for role in ("live", "again", "new")] == ["transformer", "transitions", "gru"]
+    engine.set_role("new", None, by="ann")
+    assert listed(engine, Ask(ada, slot="new", k=3)).model.startswith("transformer")
+    engine.close()
+    again = Engine.open(places["gru"], f"sqlite:///{tmp_path / 'shop.db'}")
+    assert listed(again, Ask(ada, slot="again", k=3)).model.startswith("transitions")
+    again.close()
+
+
+def test_a_slot_with_its_own_model_is_no_part_of_a_comparison(places: dict[str, Path], tmp_path: Path) -> None:
+    engine = Engine.open(places["gru"], f"sqlite:///{tmp_path / 'shop.db'}")
+    engine.set_role("new", places["transitions"], by="ann")
+    engine.set_role("candidate", places["transformer"], share=0.5, by="ann")
+    engine.set_role("shadow", places["transformer"], by="ann")
+    asks = [Ask(Visitor(f"u{n}"), slot=slot, k=2) for n in range(40) for slot in ("home", "new")]
+    models = {ask: answer.model.split("-")[0] for ask, answer in zip(asks, engine.recommend(asks), strict=True)
+              if isinstance(answer, Answer)}  # fmt: skip
+    assert {model for ask, model in models.items() if ask.slot == "new"} == {"transitions"}
+    assert {model for ask, model in models.items() if ask.slot == "home"} == {"gru", "transformer"}
+    engine.flush()
+    assert engine.store is not None
+    arms = {(one.visitor.user_id, one.slot): one.arm for one in engine.store.shown()}
+    assert all(arms[f"u{n}", "new"] == arms[f"u{n}", "home"] for n in range(40))  # a visitor is in one arm
+    engine.close()
+    assert engine.about["shadow"]["lists"] == 40

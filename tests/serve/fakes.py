@@ -4,10 +4,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from endcap.data.errors import InputError
 from endcap.engine.alike import Likeness
+from endcap.engine.engine import Beside
 from endcap.engine.requests import Answer, Ask, Reason, Recommended
 from endcap.engine.rules import dump_rule, parse_rule
 from endcap.store.errors import Unavailable
@@ -147,7 +148,7 @@ class FakeEngine:
             raise InputError("found no artifact that was live before")
         self.versions.pop()
 
-    def set_role(self, role: Literal["shadow", "candidate"], path: Path | None, *, share: float, by: str) -> None:
+    def set_role(self, role: Beside, path: Path | None, *, share: float, by: str) -> None:
         self.beside[role] = (path, share)
 
     def close(self) -> None:

@@ -178,6 +178,10 @@ def test_models(client: TestClient, engine: FakeEngine) -> None:
     assert client.put("/v1/models", json={"action": "shadow"}).status_code == 200
     assert engine.beside["candidate"][1] == 0.1
     assert engine.beside["shadow"] == (None, 0.0)
+    assert client.put("/v1/models", json={"action": "new", "path": "other"}).status_code == 200
+    assert engine.beside["new"][0] is not None
+    assert client.put("/v1/models", json={"action": "new"}).status_code == 200
+    assert engine.beside["new"] == (None, 0.0)
 
 
 @pytest.mark.parametrize("path", ["../../etc", "/etc", "..", ".", "shop/../.."])

@@ -17,6 +17,7 @@ from endcap.engine.explore import explore, with_ids
 from endcap.engine.filters import parse
 from endcap.engine.past import Past
 from endcap.engine.policy import Policy, arrange, companions, pinned_by
+from endcap.engine.relations import Relations
 from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot, Step
 from endcap.engine.retrieval import Found, Restriction
 from endcap.engine.version import Version
@@ -132,19 +133,45 @@ def _understood(
         raise InputError(f"found diversity {ask.diversity}; expected 0 (by score) to 1 (as unlike as can be)")
     if ask.slot == "product" and not ask.item_id:
         raise InputError("found slot product without item_id; name the product that the list stands beside")
-    hidden = [np.array([*map(shelf.find, ask.exclude), *_beside(version, ask)], np.int64)]
-    if not version.repeat or ask.slot == "email":
-        hidden.append(history.items)
-    if policy is not None and policy.no_repeats is not None:
-        hidden.append(np.array([item for event in past if (item := _bought(version, event, policy, now))], np.int64))
+    restriction = _restriction(version, ask, policy)
+    if ask.slot == "again":
+        owned = np.zeros(len(shelf) + 1, bool)
+        owned[_owned(version, past)] = True
+        restriction = replace(
+            restriction, allowed=owned if restriction.allowed is None else restriction.allowed & owned
+        )
     return Question(
         ask=ask,
         goal=_goal(version, ask),
-        restriction=_restriction(version, ask, policy),
+        restriction=restriction,
         policy=policy,
-        without=np.unique(np.concatenate(hidden)),
+        without=np.unique(np.concatenate(_hidden(version, ask, past, policy, history, now))),
         history=history,
         past=past,
+    )
+
+
+def _hidden(
+    version: Version, ask: Ask, past: Past, policy: Policy | None, history: Histories, now: float
+) -> list[Ints]:
+    """What must not be shown: what the request names, what was seen, what was bought too lately."""
+    shelf = version.shelf
+    hidden = [np.array([*map(shelf.find, ask.exclude), *_beside(version, ask)], np.int64)]
+    if ask.slot == "new":
+        seen = np.array([shelf.find(event.item_id) for event in past], np.int64)
+        hidden.append(Relations.of(shelf).with_alike(np.unique(seen)))
+    elif ask.slot == "email" or (not version.repeat and ask.slot != "again"):
+        hidden.append(history.items)
+    if policy is not None and policy.no_repeats is not None:
+        hidden.append(np.array([item for event in past if (item := _bought(version, event, policy, now))], np.int64))
+    return hidden
+
+
+def _owned(version: Version, past: Past) -> Ints:
+    """What was bought before; where the model's log had no purchases, all that something was done with."""
+    sold = KIND_INDEX["purchase"] in version.artifact.traits.kinds
+    return np.array(
+        [version.shelf.find(event.item_id) for event in past if event.kind == "purchase" or not sold], np.int64
     )
 
 
@@ -164,7 +191,7 @@ def _bought(version: Version, event: Happened | Step, policy: Policy, now: float
 def _goal(version: Version, ask: Ask) -> int:
     known = [kind for kind in version.artifact.traits.kinds if KINDS[kind - 1] in GOALS]
     if ask.goal is None:
-        preferred = KIND_INDEX["purchase"] if ask.slot in ("cart", "purchased") else version.goal
+        preferred = KIND_INDEX["purchase"] if ask.slot in ("cart", "purchased", "again") else version.goal
         return preferred if preferred in known else version.goal
     if KIND_INDEX[ask.goal] not in known:
         names = ", ".join(KINDS[kind - 1] for kind in known)

@@ -31,8 +31,10 @@ from endcap.store.errors import Unavailable
 from endcap.store.records import Event, ItemChange, Revisions, Shown, Visitor
 from endcap.store.store import Store
 
-Role = Literal["live", "shadow", "candidate"]
-ROLES: tuple[Role, ...] = get_args(Role)
+Beside = Literal["shadow", "candidate", "again", "new"]
+"""Answers unheard, for a share of the visitors, or alone in the slot of that name."""
+Role = Literal["live"] | Beside
+ROLES: tuple[Role, ...] = ("live", *get_args(Beside))
 
 log = logging.getLogger(__name__)
 
@@ -107,14 +109,22 @@ class Engine:
         pasts = self.pasts(asks)
         results: list[Answer | InputError] = [_NOTHING] * len(asks)
         test = _test(roles) if "candidate" in roles else None
-        for role, places in self._arms(asks, roles, shares).items():
+        arms = self._arms(asks, roles, shares)
+        for role, places in _parts(asks, arms, roles).items():
             given = self._answers(roles[role], [asks[n] for n in places], [pasts[n] for n in places], now)
             for place, one in zip(places, given, strict=True):
                 results[place] = one if isinstance(one, InputError) else one.answer
                 if isinstance(one, Given) and self.store is not None:
-                    self._shown.put(_shown(asks[place], one, now, test, role))
+                    self._shown.put(_shown(asks[place], one, now, test, arms[place]))
         if "shadow" in roles:
-            self._overshadow(roles["shadow"], asks, pasts, results, now)
+            common = [n for n, ask in enumerate(asks) if ask.slot not in roles]  # of what the live model answered
+            self._overshadow(
+                roles["shadow"],
+                [asks[n] for n in common],
+                [pasts[n] for n in common],
+                [results[n] for n in common],
+                now,
+            )
         return results
 
     def similar(
@@ -180,7 +190,9 @@ class Engine:
         with self._lock:
             if now.items > self._seen.items:
                 changes = self.store.items_since(self._seen.items)
-                self._roles = {role: each.with_changes(changes, self.store) for role, each in self._roles.items()}
+                loaded = {id(each): each for each in self._roles.values()}  # one may have several roles
+                changed = {key: each.with_changes(changes, self.store) for key, each in loaded.items()}
+                self._roles = {role: changed[id(each)] for role, each in self._roles.items()}
             if now.rules > self._seen.rules:
                 self._rules = readable(self.store.rules())
             self._policies.clear()
@@ -212,8 +224,8 @@ class Engine:
             raise InputError("found no artifact that was live before; nothing was changed")
         self._set("live", str(previous["path"]), by=by)
 
-    def set_role(self, role: Literal["shadow", "candidate"], path: Path | None, *, share: float = 0.0, by: str) -> None:
-        """An artifact that answers unheard beside the live one, or for a share of the visitors; None ends it."""
+    def set_role(self, role: Beside, path: Path | None, *, share: float = 0.0, by: str) -> None:
+        """An artifact beside the live one: unheard, for a share of the visitors, or for a slot alone; None ends it."""
         if role == "candidate" and path is not None and not 0 < share < 1:
             raise InputError(f"found share {share}; expected the part of the visitors, above 0 and below 1")
         if path is not None:
@@ -279,15 +291,17 @@ class Engine:
 
     def _take_roles(self, store: Store) -> None:
         wanted = store.models(self.name)
-        ready = {str(each.path): each for each in self._roles.values()}
+        ready = {str(each.path.resolve()): each for each in self._roles.values()}
         loaded: dict[Role, Version] = {}
         for role in ROLES:
             about = wanted.get(role)
             if about is None:
                 continue
             try:
-                path = str(about["path"])
-                loaded[role] = ready.get(path) or Version.load(Path(path)).with_changes(store.items_since(0), store)
+                path = str(Path(about["path"]).resolve())
+                if path not in ready:
+                    ready[path] = Version.load(Path(path)).with_changes(store.items_since(0), store)
+                loaded[role] = ready[path]
             except InputError as error:
                 log.error("the %s model stays as it was: %s", role, error)
         with self._lock:
@@ -305,19 +319,13 @@ class Engine:
             if len(self._owners) > REMEMBERED:
                 self._owners.popitem(last=False)
 
-    def _arms(
-        self, asks: Sequence[Ask], roles: Mapping[Role, Version], shares: Mapping[Role, float]
-    ) -> dict[Role, list[int]]:
-        """Which requests the live model answers, and which the candidate."""
+    def _arms(self, asks: Sequence[Ask], roles: Mapping[Role, Version], shares: Mapping[Role, float]) -> list[Role]:
+        """For each request whether its visitor has the live model, or the candidate."""
         if "candidate" not in roles:
-            return {"live": list(range(len(asks)))}
+            return ["live"] * len(asks)
         test, share = _test(roles), shares.get("candidate", 0.0)
-        arms: dict[Role, list[int]] = {"live": [], "candidate": []}
-        for n, ask in enumerate(asks):
-            key = ask.visitor.user_id or ask.visitor.session_id
-            chosen = key is not None and arm(test, key, share) == "candidate"
-            arms["candidate" if chosen else "live"].append(n)
-        return {role: places for role, places in arms.items() if places}
+        keys = [ask.visitor.user_id or ask.visitor.session_id for ask in asks]
+        return ["candidate" if key is not None and arm(test, key, share) == "candidate" else "live" for key in keys]
 
     def _answers(
         self, version: Version, asks: Sequence[Ask], pasts: Sequence[Past], now: float
@@ -364,6 +372,15 @@ class Engine:
 
 
 _NOTHING = InputError("not answered")
+
+
+def _parts(asks: Sequence[Ask], arms: Sequence[Role], roles: Mapping[Role, Version]) -> dict[Role, list[int]]:
+    """Which model answers which requests: in a slot that has one of its own that, whatever arm the visitor is in."""
+    parts: dict[Role, list[int]] = {}
+    for n, (ask, arm_of) in enumerate(zip(asks, arms, strict=True)):
+        own: Role | None = "again" if ask.slot == "again" else "new" if ask.slot == "new" else None
+        parts.setdefault(own if own in roles and own is not None else arm_of, []).append(n)
+    return parts
 
 
 def _test(roles: Mapping[Role, Version]) -> str:

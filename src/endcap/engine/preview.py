@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 
@@ -35,9 +36,10 @@ def preview(engine: Engine, rules: Mapping[str, Rule], asks: Sequence[Ask]) -> l
 
 
 def beside(engine: Engine, ask: Ask) -> dict[Role, Answer | InputError]:
-    """What each loaded model answers to one request under the published rules."""
+    """What each loaded model that answers in its slot says to one request under the published rules."""
     now, pasts, rules = time.time(), engine.pasts([ask]), published(engine)
-    return {role: _answers(version, rules, [ask], pasts, now)[0] for role, version in engine.versions.items()}
+    loaded = {role: each for role, each in engine.versions.items() if role not in get_args(Slot) or role == ask.slot}
+    return {role: _answers(version, rules, [ask], pasts, now)[0] for role, version in loaded.items()}
 
 
 def _answers(

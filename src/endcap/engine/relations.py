@@ -1,11 +1,13 @@
 """What two products have in common that a person sees: a brand, a place in the tree of categories, or everything."""
 
+from collections import defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from endcap.data.schema import SEPARATOR
+from endcap.data.vocabulary import Ints
 from endcap.engine.shelf import Shelf
 
 COMMON = 0.05
@@ -40,6 +42,24 @@ class Relations:
             codes=catalog.texts(CODE) if CODE in catalog.table.column_names else ("",) * (len(catalog) + 1),
             categories=catalog.categories,
         )
+
+    @cached_property
+    def _members(self) -> dict[tuple[str, ...], list[int]]:
+        """What makes products one -> their indices."""
+        found: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+        for item in range(1, len(self.titles)):
+            for key in self._keys(item):
+                found[key].append(item)
+        return found
+
+    def _keys(self, item: int) -> list[tuple[str, ...]]:
+        named = [(self.titles[item], self.brands[item])] if self.titles[item] else []
+        return [*named, *([(self.codes[item],)] if self.codes[item] else [])]
+
+    def with_alike(self, items: Ints) -> Ints:
+        """Some products and all that are one with any of them for people, ascending."""
+        alike = [other for item in items.tolist() for key in self._keys(item) for other in self._members[key]]
+        return np.unique(np.concatenate([items, np.array(alike, np.int64)]))
 
     @property
     def is_blind(self) -> bool:

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from endcap.store.records import Visitor
 
-Slot = Literal["home", "product", "cart", "purchased", "email"]
-"""Where the list stands: a home page, beside a product, in the cart, after a purchase, in a message."""
+Slot = Literal["home", "product", "cart", "purchased", "again", "new", "email"]
+"""Where the list stands: a home page, beside a product, in the cart, after a purchase, among what was bought before,
+among what the visitor never had, in a message."""
 
 Goal = Literal["view", "cart", "purchase", "review"]
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from endcap.data.errors import InputError
 from endcap.engine.alike import Likeness
+from endcap.engine.engine import Beside
 from endcap.engine.requests import Answer, Ask
 from endcap.store.records import Event
 
@@ -67,7 +68,7 @@ class Engine(Protocol):
     def roll_back(self, *, by: str) -> None:
         """Makes the one before live."""
 
-    def set_role(self, role: Literal["shadow", "candidate"], path: Path | None, *, share: float, by: str) -> None:
+    def set_role(self, role: Beside, path: Path | None, *, share: float, by: str) -> None:
         """Puts an artifact beside the live one; None ends it."""
 
     def close(self) -> None:

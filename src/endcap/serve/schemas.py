@@ -280,9 +280,9 @@ class RollBack(Body):
 
 
 class Beside(Body):
-    """Lets an artifact answer unheard, or for a share of the visitors; without a path this ends."""
+    """Lets an artifact answer unheard, for a share of the visitors, or in a slot; without a path this ends."""
 
-    action: Literal["shadow", "candidate"]
+    action: Literal["shadow", "candidate", "again", "new"]
     path: Annotated[str, Field(max_length=512, pattern=NO_NUL)] | None = None
     share: Annotated[float, Field(ge=0, le=1)] = 0.0
 

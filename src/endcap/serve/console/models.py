@@ -78,10 +78,10 @@ def beside(page: Reading, form: Change) -> Response:
     match form["role"]:
         case "candidate":
             engine.set_role("candidate", path, share=_share(form["share"]) if path else 0.0, by=by)
-        case "shadow":
-            engine.set_role("shadow", path, share=0.0, by=by)
+        case "shadow" | "again" | "new" as role:
+            engine.set_role(role, path, share=0.0, by=by)
         case other:
-            raise InputError(f"found role {other!r}; expected shadow or candidate")
+            raise InputError(f"found role {other!r}; expected shadow, candidate, again or new")
     return page.to(PLACE, done="beside" if path else "ended")
 
 

@@ -32,7 +32,7 @@ PAGES = {
     "experiments": "/console/experiments",
 }
 THEMES = ("light", "dark")
-ROLES: tuple[Role, ...] = ("live", "candidate", "shadow")
+ROLES: tuple[Role, ...] = ("live", "candidate", "shadow", "again", "new")
 """In the order in which pages show them."""
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 
