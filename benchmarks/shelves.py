@@ -25,10 +25,11 @@ With the machine busy, paints and clicks take longer; everything else is counted
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -375,30 +376,31 @@ def measured(place: Path, given: argparse.Namespace, tasks: Sequence[str]) -> di
 # What is printed
 
 
-def written(figure: dict[str, float] | None) -> str:
+def written(figure: dict[str, float] | None, *, short: bool = False) -> str:
+    """short: without n and interval, for several columns."""
     if figure is None:
         return "–"
     if "share" in figure:
-        return f"{figure['share']:.1%} ({figure['low']:.0%} to {figure['high']:.0%}) of {figure['n']:,}"
+        interval = "" if short else f" ({figure['low']:.0%} to {figure['high']:.0%}) of {figure['n']:,}"
+        return f"{figure['share']:.0%}{interval}" if short else f"{figure['share']:.1%}{interval}"
     value = figure.get("mean", figure.get("median", 0.0))
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 100
-        else f"{value:.4f}"
-        if 0 < abs(value) < 0.1
-        else f"{value:.2f}".removesuffix(".00")
-    )
+    digits = 0 if abs(value) >= 100 else 4 if 0 < abs(value) < 0.1 else 2
+    return f"{value:,.{digits}f}".removesuffix(".00")
 
 
-def table(reports: Sequence[dict[str, Any]]) -> str:
-    """Markdown: of each shop one column for each report."""
-    shops = list(dict.fromkeys(name for report in reports for name in report))
-    columns = [(name, report[name]["figures"]) for name in shops for report in reports if name in report]
+def table(reports: Mapping[str, dict[str, Any]]) -> str:
+    """Markdown: of each shop one column for each report, whose name stands in the head."""
+    shops = list(dict.fromkeys(shop for report in reports.values() for shop in report))
+    columns = [
+        (f"{shop}, {name}".removesuffix(", "), report[shop]["figures"])
+        for shop in shops for name, report in reports.items() if shop in report
+    ]  # fmt: skip
     rows = list(dict.fromkeys(row for _, figures in columns for row in figures))
-    head = [f"| what | {' | '.join(name for name, _ in columns)} |", f"|---|{'--:|' * len(columns)}"]
-    return "\n".join(
-        head + [f"| {row} | {' | '.join(written(figures.get(row)) for _, figures in columns)} |" for row in rows]
-    )
+    lines = [f"| what | {' | '.join(name for name, _ in columns)} |", f"|---|{'--:|' * len(columns)}"]
+    for row in rows:
+        cells = (written(figures.get(row), short=len(columns) > 1) for _, figures in columns)
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -417,12 +419,13 @@ def main() -> None:
     )
     parser.add_argument("--address", help="of a shop that is open: that of the one OUT")
     parser.add_argument("--source", type=Path, help="src/ of other code, which then serves")
+    parser.add_argument("--model", default="", help="of the comparison, to serve in place of the one it chose")
     parser.add_argument("--port", type=int, default=8180)
     parser.add_argument("--json", type=Path, help="where the figures go, beside those of other shops that it has")
     parser.add_argument("--table", nargs="+", type=Path, metavar="FILE", help="prints what --json wrote, side by side")
     given = parser.parse_args()
     if given.table:
-        print(table([read(path) for path in given.table]))
+        print(table({path.stem: read(path) for path in given.table}))
         return
     if not given.places or (given.address and len(given.places) > 1):
         parser.error("expected a folder of `endcap demo`, and only one with --address")
@@ -433,6 +436,7 @@ def main() -> None:
     for place in given.places:
         if not (place / "summary.json").exists():
             raise SystemExit(f"{place} has no summary.json; make it by `endcap demo --out {place} --no-serve`")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it leaves no server behind either
     reports: dict[str, Any] = read(given.json) if given.json and given.json.exists() else {}
     for place in given.places:
         print(f"{place.name} …", file=sys.stderr)
@@ -441,7 +445,7 @@ def main() -> None:
         reports[place.name] = new
         if given.json:
             given.json.write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
-    print(table([{place.name: reports[place.name] for place in given.places}]))
+    print(table({"": {place.name: reports[place.name] for place in given.places}}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A shop that is measured: how it is opened, what a visitor of it is, what was counted."""
 
 import argparse
+import inspect
 import json
 import os
 import shutil
@@ -86,10 +87,17 @@ class Shop:
             return error.code, "", b""
 
 
-def serve(place: Path, port: int) -> None:
-    """The end of `endcap demo`, with what lies in its folder."""
-    chosen = json.loads((place / "summary.json").read_text(encoding="utf-8"))["strict"]["chosen"]
-    open_shop(place, chosen, artifacts.load(place / "models" / chosen).config.data, port)
+def serve(place: Path, port: int, model: str) -> None:
+    """The end of `endcap demo`, with what lies in its folder, also by code that knew one model and no roles.
+
+    model: its name, or nothing: the one that the demo would open with.
+    """
+    summary = json.loads((place / "summary.json").read_text(encoding="utf-8"))["strict"]
+    summary = {"serves": summary["chosen"], "intents": {}} | summary  # an older comparison has neither
+    summary |= {"serves": model} if model else {}
+    data = artifacts.load(place / "models" / summary["serves"]).config.data
+    is_old = "model" in inspect.signature(open_shop).parameters
+    open_shop(place, summary["serves"] if is_old else summary, data, port)
 
 
 def is_open(address: str) -> bool:
@@ -112,7 +120,7 @@ def opened(place: Path, given: argparse.Namespace) -> Iterator[str]:
     port = free_port("127.0.0.1", given.port)
     sources = {"PYTHONPATH": str(given.source.resolve())} if given.source else {}
     process = subprocess.Popen(
-        [sys.executable, __file__, place, str(port)], stdout=sys.stderr, env=os.environ | sources
+        [sys.executable, __file__, place, str(port), given.model], stdout=sys.stderr, env=os.environ | sources
     )
     try:
         until = time.monotonic() + OPENING
@@ -143,4 +151,4 @@ def chromium() -> Iterator[Browser]:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
