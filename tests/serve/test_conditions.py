@@ -118,3 +118,15 @@ def test_the_example_lets_products_of_this_shop_through() -> None:
     shelf = Shelf.of(SHOP, {})
     assert example(shelf) == "category:Gear AND price <= 25" or example(shelf) == 'category:"Gear" AND price <= 25'
     assert shelf.mask(parse(example(shelf))).sum() == 2
+
+
+def test_of_a_large_tree_the_chosen_branch_is_open() -> None:
+    ids = [f"p{n}" for n in range(300)]
+    paths = [f"{'AB'[n % 2]} > C{n} > D" for n in range(300)]
+    shelf = Shelf.of(Catalog.from_table(pa.table({"item_id": ids, "category": paths}), ids), {})
+    assert [each.value for each in options(shelf, [""])] == ["> A", "> B"]
+    opened = options(shelf, ["> B"])
+    assert len(opened) == 2 + 150
+    assert {each.depth for each in opened[2:]} == {1}
+    deeper = options(shelf, ["> B > C7"])
+    assert [each.value for each in deeper if each.depth == 2] == ["> B > C7 > D"]

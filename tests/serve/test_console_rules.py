@@ -186,6 +186,7 @@ def test_companions_are_found_chosen_and_previewed(client: TestClient) -> None:
     answer = rule(client, action="complement", beside="i3\ni5", item_ids=["i9", "i12", "i9"])
     assert body_in(answer.text) == {"action": "complement", "beside": ["i3", "i5"], "item_ids": ["i9", "i12"]}
     assert all(after[:2] == ["i9", "i12"] for _, after in shelves(answer.text).values())
+    assert words(answer.text).count("by a rule") == 2 * len(shelves(answer.text))
 
 
 def test_products_are_found_in_spite_of_typing(client: TestClient) -> None:

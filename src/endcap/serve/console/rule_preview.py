@@ -12,7 +12,7 @@ from endcap.data.errors import InputError
 from endcap.engine.filters import parse
 from endcap.engine.preview import preview, published
 from endcap.engine.requests import Answer, Ask, Slot
-from endcap.engine.rules import BESIDE, Boost, Bury, Complement, Hide, Rule, dump_rule
+from endcap.engine.rules import BESIDE, Boost, Bury, Complement, Hide, Pin, Rule, dump_rule
 from endcap.engine.shelf import Shelf
 from endcap.serve.console.cards import Card, List, card_of, list_of
 from endcap.serve.console.form import Form
@@ -36,6 +36,12 @@ POOL = 36
 
 DEEP = 200
 """Places among which it is measured how far a rule moves its products."""
+
+ITEM_SLOTS: frozenset[str] = frozenset({"product", "similar"})
+"""Slots beside the product that is looked at."""
+
+CART_SLOTS: frozenset[str] = frozenset({"cart", "purchased"})
+"""Slots beside what is bought."""
 
 ALIKE = 50
 """Products like those that are hidden, at most."""
@@ -86,7 +92,7 @@ def previewed(page: Page, form: Form, rule_id: str, rule: Rule, *, unsure: bool 
         "body": json.dumps(dump_rule(rule), ensure_ascii=False),
         "is_new": form["new"] == "yes",
         "shelves": [
-            _shelf(page, each, pairs[each.visitor]) for each in shoppers(desk, latest, own, touched, page.words)
+            _shelf(page, rule, each, pairs[each.visitor]) for each in shoppers(desk, latest, own, touched, page.words)
         ],
         "lists": sum(each in touched for each in counted),
         "asked_lists": len(counted),
@@ -95,7 +101,7 @@ def previewed(page: Page, form: Form, rule_id: str, rule: Rule, *, unsure: bool 
         "alike": _alike(desk, rule),
         "slot": slot,
         "slots": slots,
-        "beside": slot in ("product", "cart", "purchased"),
+        "beside": slot in ITEM_SLOTS | CART_SLOTS,
         "visitor": form["visitor"],
         "unknown": bool(form["visitor"]) and own is None,
         "latest": [id_of(each) for each in latest[:VISITORS]],
@@ -105,11 +111,13 @@ def previewed(page: Page, form: Form, rule_id: str, rule: Rule, *, unsure: bool 
     }
 
 
-def _shelf(page: Page, shopper: Shopper, pair: tuple[Answer | InputError, Answer | InputError]) -> Before:
+def _shelf(page: Page, rule: Rule, shopper: Shopper, pair: tuple[Answer | InputError, Answer | InputError]) -> Before:
     before, after = pair
     shelf = page.desk.engine.live.shelf
-    lists = list_of(before, page.words, shelf), list_of(after, page.words, shelf, against=before)
-    return Before(shopper, *(replace(each, cards=_priced(page, each.cards)) for each in lists))
+    was, now = list_of(before, page.words, shelf), list_of(after, page.words, shelf, against=before)
+    named = rule.item_ids if isinstance(rule, Pin | Complement) else ()
+    ruled = tuple(replace(card, ruled=card.ruled or card.item_id in named) for card in now.cards)
+    return Before(shopper, replace(was, cards=_priced(page, was.cards)), replace(now, cards=_priced(page, ruled)))
 
 
 def _priced(page: Page, cards: Sequence[Card]) -> tuple[Card, ...]:
@@ -162,8 +170,8 @@ def _ids(answer: Answer | InputError) -> Sequence[str]:
 
 
 def _ask(visitor: Visitor, slot: Slot, item: str, k: int = K) -> Ask:
-    cart = (item,) if item and slot in ("cart", "purchased") else ()
-    return Ask(visitor, item_id=item if slot == "product" else None, cart=cart, slot=slot, k=k)
+    cart = (item,) if item and slot in CART_SLOTS else ()
+    return Ask(visitor, item_id=item if slot in ITEM_SLOTS else None, cart=cart, slot=slot, k=k)
 
 
 def _item(desk: Desk, rule: Rule, visitor: Visitor) -> str:
