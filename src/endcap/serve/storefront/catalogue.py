@@ -140,11 +140,11 @@ def facts(shelf: Shelf, item: int) -> list[tuple[str, str]]:
     for name, value in row.items():
         if name in TOLD or name.endswith(CODES) or value is None:
             continue
-        for label, text in _pairs(name, str(value)):
+        for heading, text in _pairs(name, str(value)):
             if text.casefold() not in said and np.isnan(cells.parsed([text])[0]) and len(text) <= LONGEST_FACT:
-                found.setdefault(label, []).append(readable(text))
+                found.setdefault(heading, []).append(readable(text))
                 said.add(text.casefold())
-    return [(label, ", ".join(texts)) for label, texts in found.items()][:MOST_FACTS]
+    return [(name, ", ".join(texts)) for name, texts in found.items()][:MOST_FACTS]
 
 
 @lru_cache(maxsize=1)  # each change of the catalogue makes another shelf
@@ -178,11 +178,16 @@ def _pairs(name: str, value: str) -> list[tuple[str, str]]:
     """The values of a column as label and text; attributes have their own labels."""
     values = [each for each in value.split(SEPARATOR) if each]
     if name != "attributes":
-        return [(_label(name), each) for each in values]
+        return [(label(name), each) for each in values]
     split = [each.partition("=") for each in values]
-    return [(_label(label), text) for label, _, text in split if text]
+    return [(label(name), text) for name, _, text in split if text]
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
+    """What a column is called.
+
+    >>> label("product_type_name")
+    'Product type'
+    """
     words = name.removesuffix("_name").replace("_", " ").strip()
     return words[:1].upper() + words[1:]

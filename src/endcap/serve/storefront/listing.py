@@ -1,7 +1,6 @@
 """A page of products: of a category or a search, filtered, sorted, some at a time."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
@@ -12,11 +11,11 @@ from endcap.data.vocabulary import Ints
 from endcap.engine.columns import TOP
 from endcap.engine.filters import parse
 from endcap.engine.shelf import Shelf
+from endcap.serve.storefront.facets import Facet, Mask, facets, kept
 
 PAGE = 24
-MOST_BRANDS = 12
-LONGEST = 100
-"""Characters of a brand, so that a filter of all of them is not too long."""
+MOST_CHOSEN = 24
+"""Values that one address may choose of a column."""
 SORTS = ("best", "cheap", "dear", "name")
 
 
@@ -24,7 +23,7 @@ SORTS = ("best", "cheap", "dear", "name")
 class Choice:
     """What a visitor chose beside the products, as the address of the page has it; what makes no sense is left out."""
 
-    brands: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column -> its chosen values
     low: float | None = None
     high: float | None = None
     stocked: bool = False
@@ -32,13 +31,21 @@ class Choice:
     page: int = 1
 
     @classmethod
-    def of(cls, query: Mapping[str, str], brands: Sequence[str]) -> "Choice":
-        """Out of an address."""
+    def of(cls, pairs: Sequence[tuple[str, str]], columns: Sequence[str]) -> "Choice":
+        """Out of an address, of which `columns` may be facets; a low price above the high one is the high one."""
+        query: dict[str, str] = {}
+        chosen: dict[str, list[str]] = {}
+        for name, value in pairs:
+            query.setdefault(name, value)
+            if name in columns and value.strip() and value not in chosen.setdefault(name, []):
+                chosen[name].append(value)
+        ends = [_number(query.get(name, "")) for name in ("low", "high")]
+        low, high = sorted(ends) if None not in ends else ends  # type: ignore[type-var]
         page = query.get("page", "")
         return cls(
-            brands=tuple(dict.fromkeys(brand for brand in brands if 0 < len(brand) <= LONGEST))[:MOST_BRANDS],
-            low=_number(query.get("low", "")),
-            high=_number(query.get("high", "")),
+            columns={name: tuple(values[:MOST_CHOSEN]) for name, values in chosen.items() if values},
+            low=low,
+            high=high,
             stocked=query.get("stocked") == "1",
             sort=query["sort"] if query.get("sort") in SORTS else "best",
             page=int(page) if page.isascii() and page.isdecimal() and 0 < len(page) < 6 else 1,
@@ -47,26 +54,18 @@ class Choice:
     @property
     def is_narrow(self) -> bool:
         """Whether anything but the order was chosen."""
-        return bool(self.brands or self.stocked) or self.low is not None or self.high is not None
+        return bool(self.columns or self.stocked) or self.low is not None or self.high is not None
 
-    @property
-    def filter(self) -> str | None:
-        """As engine/filters.py reads it."""
-        parts = []
-        if self.brands:
-            parts.append(f"brand:({', '.join(map(quoted, self.brands))})")
-        if self.low is not None:
-            parts.append(f"price >= {self.low:f}")
-        if self.high is not None:
-            parts.append(f"price <= {self.high:f}")
-        if self.stocked:
-            parts.append("in_stock")
-        return " AND ".join(parts) or None
+    def without(self, column: str, value: str) -> str:
+        """The address of the page with one value of a column no longer chosen."""
+        left = {name: tuple(each for each in values if (name, each) != (column, value))
+                for name, values in self.columns.items()}  # fmt: skip
+        return self.query(columns=left, page=1)
 
     def query(self, **changes: object) -> str:
         """The address of the page with other choices."""
         chosen = replace(self, **changes)  # type: ignore[arg-type]
-        pairs: list[tuple[str, object]] = [("brand", brand) for brand in chosen.brands]
+        pairs: list[tuple[str, object]] = [(name, each) for name, values in chosen.columns.items() for each in values]
         pairs += [
             (name, f"{value:g}") for name, value in (("low", chosen.low), ("high", chosen.high)) if value is not None
         ]
@@ -82,7 +81,7 @@ class Listing:
     items: Ints  # indices, of this page
     size: int  # products on all pages
     choice: Choice
-    brands: tuple[tuple[str, int], ...] = ()  # that there are, with how many products
+    facets: tuple[Facet, ...] = ()
     prices: tuple[float, float] | None = None  # lowest and highest there are
     has_stock: bool = False  # whether the shop says what is in stock
     pages: int = field(init=False)
@@ -92,23 +91,32 @@ class Listing:
 
 
 def listing(shelf: Shelf, ordered: Ints, choice: Choice) -> Listing:
-    """One page of some products that are in their best order already."""
+    """One page of some products that are in their best order already; a page after the last one is the last one."""
     prices = shelf.whole.prices
     known = prices[ordered][np.isfinite(prices[ordered])]
-    brands = Counter(brand for item in ordered if (brand := shelf.whole.brands[item]))
-    kept = ordered
-    if (text := choice.filter) is not None:
-        kept = ordered[shelf.mask(parse(text))[ordered]]
-    kept = _sorted(shelf, kept, choice.sort)
+    others = _others(shelf, choice)
+    found = _sorted(shelf, ordered[(others & kept(shelf, choice.columns))[ordered]], choice.sort)
+    choice = replace(choice, page=min(choice.page, max(1, math.ceil(len(found) / PAGE))))
     start = PAGE * (choice.page - 1)
     return Listing(
-        items=kept[start : start + PAGE],
-        size=len(kept),
+        items=found[start : start + PAGE],
+        size=len(found),
         choice=choice,
-        brands=tuple(brands.most_common(MOST_BRANDS)) if len(brands) > 1 else (),
+        facets=tuple(facets(shelf, ordered, choice.columns, others)),
         prices=(float(known.min()), float(known.max())) if len(known) and known.min() < known.max() else None,
         has_stock=any(shelf.whole.stock[item] for item in ordered),
     )
+
+
+def _others(shelf: Shelf, choice: Choice) -> Mask:
+    """(items + 1,) what the chosen prices and stock let through."""
+    mask, prices = np.ones(len(shelf) + 1, dtype=bool), shelf.whole.prices
+    with np.errstate(invalid="ignore"):
+        if choice.low is not None:
+            mask &= prices >= choice.low
+        if choice.high is not None:
+            mask &= prices <= choice.high
+    return mask & shelf.mask(parse("in_stock")) if choice.stocked else mask
 
 
 def in_category(shelf: Shelf, path: Sequence[str], best: Ints) -> Ints:

@@ -25,7 +25,7 @@ from endcap.serve.errors import response_of
 from endcap.serve.serving import caller_of
 from endcap.serve.storefront import language as languages
 from endcap.serve.storefront.basket import Basket, basket_of
-from endcap.serve.storefront.catalogue import Product, tree
+from endcap.serve.storefront.catalogue import Product, label, tree
 from endcap.serve.storefront.guest import Guest, guest_of, remember, set_cookie
 from endcap.serve.storefront.language import Language
 from endcap.serve.storefront.past import shortened
@@ -87,6 +87,10 @@ class Page:
         asked, cookies = self.request.query_params.get("lang"), self.request.cookies
         accepted = self.request.headers.get("accept-language", "")
         return languages.language(languages.preferred(asked, cookies.get(languages.COOKIE), accepted))
+
+    def label(self, column: str) -> str:
+        """What a column is called for people."""
+        return self.say.texts.get(f"column.{column}") or label(column)
 
     def money(self, product: Product, pieces: int = 1) -> str:
         """A price as text."""

@@ -8,11 +8,13 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from endcap.engine.columns import plain
 from endcap.serve.assets import FOR_EVER
 from endcap.serve.bodies import PathId
 from endcap.serve.errors import Refused
 from endcap.serve.storefront import past
 from endcap.serve.storefront.catalogue import Category, Product, facts, find, in_stock, product, products, tree
+from endcap.serve.storefront.facets import candidates, labels
 from endcap.serve.storefront.listing import Choice, Listing, category_filter, in_category, listing
 from endcap.serve.storefront.pages import STATIC, Page, PageRoute
 from endcap.serve.storefront.search import search
@@ -161,11 +163,13 @@ async def static(request: Request, name: str) -> Response:
 
 
 def _choice(page: Page) -> Choice:
-    return Choice.of(page.request.query_params, page.request.query_params.getlist("brand"))
+    return Choice.of(page.request.query_params.multi_items(), candidates(page.shelf))
 
 
 def _listed(page: Page, template: str, shown: Listing, **values: Any) -> Response:
-    return page.render(template, listing=shown, products=products(page.shelf, shown.items), **values)
+    chosen = [(labels(page.shelf, column).get(plain(value), value), shown.choice.without(column, value))
+              for column, each in shown.choice.columns.items() for value in each]  # fmt: skip
+    return page.render(template, listing=shown, products=products(page.shelf, shown.items), chosen=chosen, **values)
 
 
 def _looked(page: Page, shown: Product, found: str | None) -> None:
