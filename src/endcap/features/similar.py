@@ -35,8 +35,9 @@ def similar(codes: Block, items: Ints, *, k: int = 10, among: Ints | None = None
     own[pool] = np.arange(len(pool))
     found, cosines = np.zeros((len(items), k), np.int64), np.zeros((len(items), k), np.float32)
     shown = min(k, len(pool))
-    for start in range(0, len(items) if shown else 0, CHUNK):
-        asked = items[start : start + CHUNK]
+    rows = max(1, CELLS // max(1, len(pool)))
+    for start in range(0, len(items) if shown else 0, rows):
+        asked = items[start : start + rows]
         scores = unit[asked] @ candidates  # (chunk, pool)
         inside = np.flatnonzero(own[asked] >= 0)
         scores[inside, own[asked[inside]]] = -np.inf
@@ -46,8 +47,8 @@ def similar(codes: Block, items: Ints, *, k: int = 10, among: Ints | None = None
         order = np.lexsort((pool[best], -values))  # of equal ones the earlier item, so that it is always the same
         values, best = np.take_along_axis(values, order, axis=1), np.take_along_axis(best, order, axis=1)
         real = np.isfinite(values)
-        found[start : start + CHUNK, :shown] = np.where(real, pool[best], 0)
-        cosines[start : start + CHUNK, :shown] = np.where(real, values, 0)
+        found[start : start + rows, :shown] = np.where(real, pool[best], 0)
+        cosines[start : start + rows, :shown] = np.where(real, values, 0)
     return Neighbours(found, cosines)
 
 
@@ -56,5 +57,5 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
 
 
-CHUNK = 1024
-"""Items asked about at a time: their scores against 25,000 others are 100 MB."""
+CELLS = 10_000_000
+"""Scores that are in memory together: 40 MB, and some four times that while the best of them are looked for."""
