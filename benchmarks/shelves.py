@@ -29,13 +29,14 @@ import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from playwright.sync_api import Error, Page
 
 import pages
 from serving import machine
@@ -297,7 +298,6 @@ def axe(shop: Shop) -> None:
     first = sampled(shop.known)[0]
     paths = ["/", "/shop/categories", "/shop/search?q=a", product_path(first), "/shop/cart", "/shop/you", "/console"]
     counted: Counter[str] = Counter()
-    n = 0
     for scheme in ("light", "dark"):
         page = shop.visitor(color_scheme=scheme, bypass_csp=True)
         page.goto(f"{shop.address}/console")
@@ -310,11 +310,7 @@ def axe(shop: Shop) -> None:
         page.goto(shop.address)
         category = page.locator("a[href^='/shop/category/']").first.get_attribute("href")
         for address in [*places, f"{shop.address}{category}"]:
-            page.goto(address, wait_until="load")
-            page.evaluate("settled()")
-            page.evaluate(script)
-            n += 1
-            for each in page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]:
+            for each in _violations(page, address, script):
                 if each["impact"] in {"serious", "critical"}:
                     where = (
                         address.replace(shop.address, "").partition("?")[0]
@@ -326,6 +322,19 @@ def axe(shop: Shop) -> None:
     shop.figures.mean("axe: serious findings, all pages and schemes", [sum(counted.values())])
     for name, found in counted.items():
         print(f"  axe: {found} × {name}", file=sys.stderr)
+
+
+def _violations(page: Page, address: str, script: str) -> list[Any]:
+    """What axe finds; a page of the console that waits for its figures loads itself again meanwhile."""
+    for _ in range(10):
+        try:
+            page.goto(address, wait_until="load")
+            page.evaluate("settled()")
+            page.evaluate(script)
+            return list(page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"])
+        except Error:
+            page.wait_for_timeout(1_000)
+    raise SystemExit(f"{address} never comes to rest")
 
 
 def pace(shop: Shop) -> None:
@@ -362,15 +371,16 @@ TASKS: dict[str, Callable[[Shop], None]] = {
 }
 
 
-def measured(place: Path, given: argparse.Namespace, tasks: Sequence[str]) -> dict[str, Any]:
+def measured(place: Path, given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The report of a shop, after each task anew: one that fails leaves what there was."""
     known, state = Known.of(place), machine()
     with opened(place, given) as address, chromium() as browser:
         shop = Shop(address, place, known, browser)
-        for name in tasks:
+        for name in given.only:
             began = time.monotonic()
             TASKS[name](shop)
             print(f"  {name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        return {"figures": shop.figures.found, "machine": state, "browser": browser.version}
+            yield {"figures": shop.figures.found, "machine": state, "browser": browser.version}
 
 
 # What is printed
@@ -440,11 +450,11 @@ def main() -> None:
     reports: dict[str, Any] = read(given.json) if given.json and given.json.exists() else {}
     for place in given.places:
         print(f"{place.name} …", file=sys.stderr)
-        new = measured(place, given, given.only)
-        new["figures"] = reports.get(place.name, {}).get("figures", {}) | new["figures"]
-        reports[place.name] = new
-        if given.json:
-            given.json.write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
+        before = reports.get(place.name, {}).get("figures", {})
+        for report in measured(place, given):
+            reports[place.name] = report | {"figures": before | report["figures"]}
+            if given.json:
+                given.json.write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
     print(table({"": {place.name: reports[place.name] for place in given.places}}))
 
 
