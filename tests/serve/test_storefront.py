@@ -279,8 +279,12 @@ def test_forgetting_leaves_nothing(client: TestClient) -> None:
     assert "red thing aaa" in page
     visitor, before = session_of(client), client.cookies["endcap_visitor"]
     client.post("/v1/recommendations", json={"session_id": visitor.session_id})
-    home = client.post("/shop/forget", content=urlencode({"form": hidden(page)}))
-    assert home.url.path == "/"
+    ask = client.get("/shop/forget").text
+    assert "2 events" in ask
+    assert session_of(client) == visitor  # asking deletes nothing
+    done = client.post("/shop/forget", content=urlencode({"form": hidden(ask)}))
+    assert done.url.path == "/shop/you"
+    assert "Forgotten: 2 events. Nothing is left." in done.text
     assert client.cookies["endcap_visitor"] != before
     assert "Your cart is empty" in client.get("/shop/cart").text
     assert "Nothing yet" in client.get("/shop/you").text
@@ -330,6 +334,23 @@ def test_stepping_into_a_household(client: TestClient) -> None:
     home = client.post("/shop/household", content=urlencode({"form": form, "user_id": ""}))
     assert "You are household" not in home.text
     assert "Nothing yet" in client.get("/shop/you").text
+
+
+def test_who_steps_out_of_a_household_is_who_they_were(client: TestClient) -> None:
+    client.get("/shop/product/i3")
+    put(client, "i4", quantity=2)
+    before = session_of(client)
+    for user_id in ("ann", "bo & co", "", ""):
+        form = hidden(client.get("/shop/you").text)
+        client.post("/shop/household", content=urlencode({"form": form, "user_id": user_id}))
+        assert ("Your cart is empty" in client.get("/shop/cart").text) == bool(user_id)
+    assert session_of(client) == before
+    assert "2 pieces" in client.get("/shop/cart").text
+    done = client.post("/shop/forget", content=urlencode({"form": hidden(client.get("/shop/forget").text)}))
+    assert "Forgotten: 2 events" in done.text
+    store = engine_of(client).store
+    assert store is not None
+    assert before.session_id not in str(store.events_table().to_pylist())
 
 
 def test_nobody_steps_into_users_of_a_real_shop(open_shop: OpenShop) -> None:
@@ -513,8 +534,10 @@ def test_a_visit(shop: str, open_page: Open) -> None:
     page.get_by_role("link", name="本店对你的了解").first.click()
     drawer = page.get_by_role("dialog")
     drawer.get_by_role("link", name="green thing bbb").first.wait_for()
-    drawer.get_by_role("button", name="忘记我").click()
-    page.wait_for_url(f"{shop}/")
+    drawer.get_by_role("link", name="忘记我").click()
+    page.get_by_role("button", name="是的，忘记我").click()
+    page.get_by_text("什么都没有留下").wait_for()
+    page.goto(shop)
     assert shown(page, "猜你喜欢") == first
     page.get_by_role("link", name="本店对你的了解").first.click()
     page.get_by_role("dialog").get_by_text("暂时什么都没有").wait_for()
@@ -590,7 +613,7 @@ def test_no_serious_fault_of_accessibility(shop: str, open_page: Open, axe: str,
         assert faults(page, axe, *rules) == [], path
     page.goto(f"{shop}/?lang=en")
     page.locator("[data-do=drawer]").click()
-    page.get_by_role("button", name="Forget me").wait_for()
+    page.get_by_role("link", name="Forget me").wait_for()
     page.wait_for_timeout(300)  # the drawer slides in, and is pale meanwhile
     assert faults(page, axe, *rules) == []
 
@@ -628,8 +651,9 @@ def test_a_page_without_scripts_is_whole(shop: str, open_page: Open) -> None:
     page.get_by_role("button", name="Place order").click()
     page.get_by_role("heading", name="Thank you").wait_for()
     page.goto(f"{shop}/shop/you")
-    page.get_by_role("button", name="Forget me").click()
-    page.goto(f"{shop}/shop/you")
+    page.get_by_role("link", name="Forget me").click()
+    page.get_by_role("button", name="Yes, forget me").click()
+    page.get_by_text("1 order. Nothing is left.").wait_for()
     page.get_by_text("Nothing yet").wait_for()
     page.goto(f"{shop}/shop/category/Things")
     page.get_by_label("brand 1").check()

@@ -15,12 +15,15 @@ from endcap.data.errors import InputError
 from endcap.serve.bodies import raw
 from endcap.serve.errors import Refused
 from endcap.serve.storefront import past
-from endcap.serve.storefront.basket import MOST, Basket, keep
+from endcap.serve.storefront.basket import ASIDE, MOST, Basket, basket_of, keep
 from endcap.serve.storefront.catalogue import Product, find, product
-from endcap.serve.storefront.guest import remember
+from endcap.serve.storefront.guest import Guest, remember
 from endcap.serve.storefront.pages import Page, PageRoute
-from endcap.serve.storefront.views import ORDER, Here
+from endcap.serve.storefront.views import FORGOTTEN, ORDER, Here
 from endcap.store.records import Event, Visitor
+
+MOST_FORGOTTEN = 10_000
+"""Events of which it is said in how many orders they were."""
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -72,30 +75,43 @@ def order(page: Here, form: Form) -> Response:
 
 @router.post("/shop/household")
 def step_into(page: Here, form: Form) -> Response:
-    """In a demonstration: from now on this browser is a user of the store, or nobody again."""
+    """In a demonstration: from now on this browser is a user of the store, or who it was before, with their cart."""
     user_id = form.get("user_id", "")
     if user_id and user_id not in {each.user_id for each in page.shop.households()}:
         raise Refused(404, "not_found", f"there is no household {user_id!r}")
-    return _anew(page, user_id or None)
+    guest, key = page.guest, page.guest.key
+    response = RedirectResponse("/", 303)
+    if user_id:
+        if guest.user_id is None:
+            keep(response, page.basket, key, page.request, ASIDE)
+        return _as(page, guest.become(user_id), response, Basket())
+    back = basket_of(page.request, key, ASIDE) if guest.user_id is not None else page.basket
+    response.delete_cookie(ASIDE)
+    return _as(page, guest.back(), response, back)
 
 
 @router.post("/shop/forget")
 def forget(page: Here, form: Form) -> Response:
-    """Deletes all that is known of the visitor; whoever comes back is a new one.
+    """Deletes all that is known of the visitor and says how much that was; whoever comes back is a new one.
 
     Raises Refused (409) where a visitor of a demonstration is a user of the store: that past is not theirs to delete.
     """
     if page.guest.user_id is not None:
         raise Refused(409, "household", "the history of a household is not yours to delete; step out of it first")
     store, visitor = page.shop.engine.store, page.guest.visitor
+    gone = [0, 0]
     if store is not None:
         # The store forgets users, with their sessions: an anonymous session becomes one for a moment.
         user_id = f"session:{visitor.session_id}"
         page.shop.engine.flush()
         store.identify(Visitor(user_id, visitor.session_id))
-        store.forget(user_id, now=time.time())
+        orders = past.orders(store.histories([Visitor(user_id)], last=MOST_FORGOTTEN)[0])
+        gone = [store.forget(user_id, now=time.time()), orders]
         past.households.cache_clear()
-    return _anew(page, None)
+    signed = URLSafeSerializer(page.guest.key.signing_secret, FORGOTTEN).dumps(gone)
+    response = RedirectResponse(f"/shop/you?forgotten={signed!s}", 303)
+    response.delete_cookie(ASIDE)
+    return _as(page, page.guest.anew(), response, Basket())
 
 
 def _changed(page: Page, shown: Product, more: int, basket: Basket) -> list[Event]:
@@ -126,9 +142,7 @@ def _with(response: Response, page: Page, basket: Basket) -> Response:
     return response
 
 
-def _anew(page: Page, user_id: str | None) -> Response:
-    """Home, as somebody else: with another session and an empty cart."""
-    guest = page.guest.become(user_id)
-    response = _with(RedirectResponse("/", 303), page, Basket())
+def _as(page: Page, guest: Guest, response: Response, basket: Basket) -> Response:
+    """Goes on as somebody else, with their cart."""
     remember(response, guest, page.request)
-    return response
+    return _with(response, page, basket)

@@ -11,6 +11,8 @@ from endcap.serve.keys import PublicKey
 from endcap.serve.storefront.guest import set_cookie
 
 COOKIE = "endcap_cart"
+ASIDE = "endcap_cart_aside"
+"""The cart of who is a user of the store for a while."""
 SALT = "endcap cart"
 DAYS = 30
 MOST = 99
@@ -63,15 +65,15 @@ class Basket:
         return len(self.dumps(key)) <= LONGEST
 
 
-def basket_of(request: Request, key: PublicKey) -> Basket:
-    """By the cookie; empty where there is none, or one that is not ours."""
+def basket_of(request: Request, key: PublicKey, name: str = COOKIE) -> Basket:
+    """By a cookie; empty where there is none, or one that is not ours."""
     try:
-        rows = URLSafeSerializer(key.signing_secret, SALT).loads(request.cookies.get(COOKIE, ""))
+        rows = URLSafeSerializer(key.signing_secret, SALT).loads(request.cookies.get(name, ""))
         return Basket({item_id: Line(quantity, found) for item_id, quantity, found in rows})
     except (BadSignature, ValueError, TypeError):
         return Basket()
 
 
-def keep(response: Response, basket: Basket, key: PublicKey, request: Request) -> None:
+def keep(response: Response, basket: Basket, key: PublicKey, request: Request, name: str = COOKIE) -> None:
     """Gives the browser its cart."""
-    set_cookie(response, request, COOKIE, basket.dumps(key), days=DAYS)
+    set_cookie(response, request, name, basket.dumps(key), days=DAYS)

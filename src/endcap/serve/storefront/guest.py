@@ -28,6 +28,7 @@ class Guest:
     session_id: str
     user_id: str | None = None
     is_new: bool = False  # the browser does not have its cookie yet
+    aside: str | None = None  # the session of before they became a user, to which they come back
 
     @property
     def visitor(self) -> Visitor:
@@ -54,9 +55,17 @@ class Guest:
         if not compare_digest(self.form.encode(), given.encode()):
             raise Refused(403, "form", "this form is not from this shop, or the visit has ended; go back and try again")
 
-    def become(self, user_id: str | None = None) -> "Guest":
+    def become(self, user_id: str) -> "Guest":
+        """The same browser as a user, in a new session; that of before is kept aside."""
+        return Guest(self.key, new_session(), user_id, is_new=True, aside=self.aside or self.session_id)
+
+    def back(self) -> "Guest":
+        """The same browser as who it was before it became a user."""
+        return self if self.user_id is None else Guest(self.key, self.aside or new_session(), is_new=True)
+
+    def anew(self) -> "Guest":
         """The same browser in a new session: nothing leads back to the one before."""
-        return Guest(self.key, new_session(), user_id, is_new=True)
+        return Guest(self.key, new_session(), is_new=True)
 
 
 def guest_of(request: Request) -> Guest:
@@ -64,18 +73,18 @@ def guest_of(request: Request) -> Guest:
     key = _key(caller_of(request).signers, request)
     days = serving_of(request).config.visitor_days
     try:
-        session_id, user_id = _cookies(key).loads(
+        session_id, user_id, *aside = _cookies(key).loads(  # a cookie of before has two parts
             request.cookies.get(COOKIE, ""), max_age=int(timedelta(days=days).total_seconds())
         )
     except (BadSignature, ValueError, TypeError):
         return Guest(key, new_session(), is_new=True)
-    return Guest(key, session_id, user_id)
+    return Guest(key, session_id, user_id, aside=aside[0] if aside else None)
 
 
 def remember(response: Response, guest: Guest, request: Request) -> None:
     """Gives the browser its cookie."""
     set_cookie(
-        response, request, COOKIE, str(_cookies(guest.key).dumps([guest.session_id, guest.user_id])),
+        response, request, COOKIE, str(_cookies(guest.key).dumps([guest.session_id, guest.user_id, guest.aside])),
         days=serving_of(request).config.visitor_days,
     )  # fmt: skip
 

@@ -65,6 +65,11 @@ def known(shelf: Shelf, past: Sequence[Happened], last: int) -> Known:
     return Known(deeds, Counter(event.kind for event in past), is_cut=len(past) >= last)
 
 
+def orders(past: Sequence[Happened]) -> int:
+    """Purchases of one moment are one order."""
+    return len({event.time for event in past if event.kind == "purchase"})
+
+
 def reasons(shelf: Shelf, past: Sequence[Happened]) -> dict[str, tuple[str, str]]:
     """item_id -> what was last done to it (view, cart, purchase) and its title, of the latest products."""
     found: dict[str, tuple[str, str]] = {}

@@ -32,6 +32,7 @@ FEW = 12
 """Products that a category must have for a shelf of nothing else."""
 LONGEST_SEARCH = 200
 ORDER = "endcap order"
+FORGOTTEN = "endcap forgotten"
 
 log = logging.getLogger(__name__)
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -130,22 +131,30 @@ def checkout(page: Here) -> Response:
 @router.get("/shop/thanks")
 def thanks(page: Here, order: str = "") -> Response:
     """After an order, with what goes with it."""
-    try:
-        number, ids = URLSafeSerializer(page.guest.key.signing_secret, ORDER).loads(order)
-    except (BadSignature, ValueError, TypeError):
-        raise Refused(404, "not_found", "there is no such order") from None
+    found = _signed(page, order, ORDER)
+    if found is None:
+        raise Refused(404, "not_found", "there is no such order")
+    number, ids = found
     bought = [item for item_id in ids if (item := find(page.shelf, item_id))]
     return page.render("thanks.html", number=number, bought=products(page.shelf, bought))
 
 
 @router.get("/shop/you")
-def you(page: Here) -> Response:
+def you(page: Here, forgotten: str = "") -> Response:
     """All that this shop knows of its visitor; scripts show the middle of it in a drawer."""
     done = page.shop.past(page.guest.visitor)
     template = "drawer.html" if page.request.query_params.get("part") == "1" else "you.html"
     return page.render(
-        template, known=past.known(page.shelf, done, page.shop.engine.config.last), households=_households(page)
-    )
+        template, known=past.known(page.shelf, done, page.shop.engine.config.last), households=_households(page),
+        forgotten=_signed(page, forgotten, FORGOTTEN),
+    )  # fmt: skip
+
+
+@router.get("/shop/forget")
+def ask_to_forget(page: Here) -> Response:
+    """Asks before all that is known of a visitor is deleted, and says what that is."""
+    done = page.shop.past(page.guest.visitor)
+    return page.render("forget.html", events=len(done), orders=past.orders(done))
 
 
 @router.get("/shop/households")
@@ -160,6 +169,14 @@ async def static(request: Request, name: str) -> Response:
     if name not in STATIC:
         raise Refused(404, "not_found", "there is no such file")
     return STATIC[name].response(request, FOR_EVER)
+
+
+def _signed(page: Page, text: str, salt: str) -> Any:
+    """What an address of ours says; None where it is not ours."""
+    try:
+        return URLSafeSerializer(page.guest.key.signing_secret, salt).loads(text)
+    except (BadSignature, ValueError, TypeError):
+        return None
 
 
 def _choice(page: Page) -> Choice:
