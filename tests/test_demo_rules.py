@@ -12,7 +12,7 @@ from endcap.data import sources
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import validate_items
-from endcap.demo_rules import BY, RULES, offer, unpriced
+from endcap.demo_rules import BY, NO_PRICE, NO_TITLE, RULES, lacking, offer
 from endcap.engine.filters import parse
 from endcap.engine.rules import parse_rule
 from endcap.store.store import Store
@@ -75,8 +75,10 @@ def test_a_catalogue_that_lacks_their_columns_gets_none(store: Store) -> None:
 
 
 def test_some_without_a_price_are_counted_only_where_others_have_one() -> None:
-    assert unpriced(goods()) == 1
-    assert unpriced(Catalog.from_table(None, ["milk", "tea"])) == 0
+    assert (lacking(goods(), NO_PRICE), lacking(goods(), NO_TITLE)) == (1, 0)
+    assert lacking(Catalog.from_table(None, ["milk", "tea"]), NO_PRICE) == 0
+    some = pa.table({"item_id": ["milk", "tea"], "title": ["Milk", None]})
+    assert lacking(Catalog.from_table(some, ["milk", "tea"]), NO_TITLE) == 1
 
 
 def test_the_complete_journey_keeps_its_goods() -> None:

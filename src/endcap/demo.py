@@ -21,7 +21,7 @@ from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.places import write
 from endcap.data.sources import simulated
-from endcap.demo_rules import NO_PRICE, RULES, offer, unpriced
+from endcap.demo_rules import NO_PRICE, NO_TITLE, RULES, lacking, offer
 from endcap.evaluation import INTENTS
 from endcap.load import load
 from endcap.store.store import Store
@@ -159,11 +159,13 @@ def stock(
         notes.append("the catalogue has no prices: pages show the median of what was paid for a product in training")
     if offered:
         notes.append(f"what no shop sells is hidden by rules, in the console under Rules: {', '.join(offered)}")
-    elif dataset.facts["format"] != SHOWN_WITH and (n := unpriced(listed)):
-        notes.append(
-            f"{n:,} of {len(listed):,} products have no price, and are shown all the same; a rule hides them: "
-            f"in the console under Rules, hide {NO_PRICE}"
-        )
+    elif dataset.facts["format"] != SHOWN_WITH:
+        notes += [
+            f"{n:,} of {len(listed):,} products have no {what}, and are shown all the same; a rule hides them: "
+            f"in the console under Rules, hide {rule}"
+            for what, rule in {"price": NO_PRICE, "title": NO_TITLE}.items()
+            if (n := lacking(listed, rule))
+        ]
     return Stocked(db, chosen, tuple(notes))
 
 

@@ -13,7 +13,7 @@ from endcap.store.store import Store
 
 BY = "endcap demo"
 """Who published them, in the log of changes."""
-NO_PRICE = "NOT price:*"
+NO_PRICE, NO_TITLE = "NOT price:*", "NOT title:*"
 
 RULES: Mapping[str, Hide] = {
     "demo-no-fuel": Hide(
@@ -47,7 +47,7 @@ def offer(store: Store, rules: Mapping[str, Hide], catalog: Catalog, *, now: flo
     return [rule_id for rule_id, rule in rules.items() if store.offer_rule(rule_id, dump_rule(rule), by=BY, now=now)]
 
 
-def unpriced(catalog: Catalog) -> int:
-    """Products without a price in a catalogue that has prices; 0 where it has none at all."""
-    missing = int(parse(NO_PRICE).mask(catalog).sum())
+def lacking(catalog: Catalog, rule: str) -> int:
+    """Products that a filter such as NO_PRICE matches, of a catalogue that it does not match throughout; else 0."""
+    missing = int(parse(rule).mask(catalog).sum())
     return missing if missing < len(catalog) else 0
