@@ -12,8 +12,6 @@ from endcap.engine.shelf import Shelf
 
 COMMON = 0.05
 """A brand that more than this share of the catalogue has, such as that of the house, is nothing in common."""
-LEVELS = 2
-"""Of a category's path, so many from the top must be the same."""
 CODE = "product_code"
 """The column that says of which product a row is a size or a colour."""
 
@@ -74,16 +72,17 @@ class Relations:
         return item == other or (reads_alike and self.brands[item] == self.brands[other])
 
     def related(self, item: int, other: int) -> bool:
-        """Whether two have a brand in common that few have, or stand near each other in the tree of categories."""
+        """Whether two have a brand in common that few have, or stand in one category, the deepest that is known."""
         if self.brands[item] not in self.common and self.brands[item] == self.brands[other]:
             return True
-        return not _paths(self.categories[item]).isdisjoint(_paths(self.categories[other]))
+        return not _deepest(self.categories[item]).isdisjoint(_deepest(self.categories[other]))
 
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _paths(category: str) -> set[tuple[str, ...]]:
-    """The upper parts of the paths of a product."""
-    return {tuple(path.split(" > ")[:LEVELS]) for path in category.split(SEPARATOR) if path}
+def _deepest(category: str) -> set[str]:
+    """The paths of a product that no other of its paths goes on."""
+    paths = {path.strip() for path in category.split(SEPARATOR)} - {""}
+    return {path for path in paths if not any(other.startswith(f"{path} > ") for other in paths)}
