@@ -56,7 +56,7 @@ def test_an_event_is_named_where_it_carries_a_material_part(weight: float, named
     found = effects_of(weights, popularity, (1, 2), 80)
     assert found.losses[found.items.tolist().index(2), 0] > 0
     only_two = np.array([item == 2 for item in found.items])
-    assert reasons.named(found, 0, only_two, counts_pairs=False).tolist() == named
+    assert reasons.named(found, 0, only_two, blind=False).tolist() == named
 
 
 def test_what_is_popular_anyway_has_no_event_as_its_reason() -> None:
@@ -64,16 +64,16 @@ def test_what_is_popular_anyway_has_no_event_as_its_reason() -> None:
     weights[2, 1] = 5.0
     found = effects_of(weights, popularity, (2,), 1)
     assert found.places.tolist() == found.unknown.tolist() == [1]
-    assert not len(reasons.named(found, 0, np.array([True]), counts_pairs=True))
+    assert not len(reasons.named(found, 0, np.array([True]), blind=True))
 
 
-def test_what_has_nothing_in_common_is_named_by_models_that_count_pairs_alone() -> None:
+def test_what_has_nothing_in_common_is_named_only_where_nothing_is_known() -> None:
     weights, popularity = np.zeros((101, 101), np.float32), -np.arange(101.0)
     weights[2, 80] = 75.0
     found = effects_of(weights, popularity, (2,), 80)
     unrelated = np.array([False])
-    assert reasons.named(found, 0, unrelated, counts_pairs=True).tolist() == [2]
-    assert not len(reasons.named(found, 0, unrelated, counts_pairs=False))
+    assert reasons.named(found, 0, unrelated, blind=True).tolist() == [2]
+    assert not len(reasons.named(found, 0, unrelated, blind=False))
 
 
 def test_a_long_history_and_a_large_catalogue_stay_within_bounds() -> None:

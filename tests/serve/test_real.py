@@ -125,9 +125,9 @@ def test_filters_rules_and_reasons(counted: TestClient) -> None:
     assert set(ids(counted, k=16)) == {"i0", "i1", "i2", "i3"}
     assert counted.delete("/v1/rules/red").status_code == 200
     assert len(ids(counted, k=16)) == 16
-    answer = counted.post("/v1/recommendations", json={"history": ["i3", "nothing"], "explain": True, "k": 1}).json()
+    answer = counted.post("/v1/recommendations", json={"history": ["i4", "nothing"], "explain": True, "k": 1}).json()
     assert answer["unknown"] == ["nothing"]
-    assert answer["items"][0]["reason"]["events"] == ["i3"]
+    assert answer["items"][0]["reason"]["events"] == ["i4"]
 
 
 def test_a_user_is_forgotten(counted: TestClient) -> None:

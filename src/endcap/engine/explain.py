@@ -19,7 +19,6 @@ from endcap.engine.requests import Reason, Step
 from endcap.engine.retrieval import Restriction
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
-from endcap.models import ClosedForm
 from endcap.store.records import Happened
 
 
@@ -50,10 +49,9 @@ def explain(version: Version, visit: Visit, items: Ints, ruled: Mapping[int, str
         done[shelf.find(event.item_id)].append(event)
     one = [[other for other in done if other and relations.one_product(item, other)] for item in items.tolist()]
     alike = [np.isin(effects.items, [item, *same]) for item, same in zip(items.tolist(), one, strict=True)]
-    counts_pairs = isinstance(version.artifact.model, ClosedForm) or relations.is_blind
     related = [[relations.related(item, event) for event in effects.items.tolist()] for item in items.tolist()]
     named = [
-        reasons.named(effects.only(~own), place, np.array(fit, bool)[~own], counts_pairs=counts_pairs)
+        reasons.named(effects.only(~own), place, np.array(fit, bool)[~own], blind=relations.is_blind)
         for place, (own, fit) in enumerate(zip(alike, related, strict=True))
     ]
     named = reasons.confirmed(named, visit.history, items, scores, keep, width)

@@ -27,7 +27,8 @@ SHARE = 0.2
 """Or where it loses this share of what the history gave it, in logarithms of its place. With half of it a hybrid on
 groceries named half as many events more, and no larger part of them was of the product's own category."""
 ENOUGH = 0.5
-"""Where models count pairs of products, an event of another category is named if alone it gives this share."""
+"""Where nothing is known of products, an event is named if alone it gives this share: what is only counted to go
+together, of sparse logs, persuades nobody."""
 SECOND = 0.5
 """A second event is named where its absence costs at least this share of what the first one's does."""
 AT_ONCE = 4_000_000
@@ -128,13 +129,13 @@ def latest(items: Ints, last: int = LAST) -> Ints:
     return recent[np.sort(np.unique(recent, return_index=True)[1])][:last]
 
 
-def named(effects: Effects, candidate: int, related: NDArray[np.bool_], *, counts_pairs: bool) -> Ints:
+def named(effects: Effects, candidate: int, related: NDArray[np.bool_], *, blind: bool) -> Ints:
     """The items of the history that a candidate is there because of, at most two, the strongest first.
 
-    related: (events,) which have something in common with it that a person sees. counts_pairs: of models that count
-    which products go together, one that is not related can be told too, where it alone is enough.
+    related: (events,) which have something in common with it that a person sees. blind: nothing is known that could be
+    in common; then one can be told that alone is enough.
     """
-    fit = effects.material[:, candidate] & (related | (effects.enough[:, candidate] & counts_pairs))
+    fit = effects.material[:, candidate] & (related | (effects.enough[:, candidate] & blind))
     order = sorted(np.flatnonzero(fit), key=lambda place: (not related[place], -effects.losses[place, candidate]))
     losses = effects.losses[order, candidate]
     return effects.items[[place for n, place in enumerate(order[:2]) if not n or losses[n] >= SECOND * losses[0]]]
