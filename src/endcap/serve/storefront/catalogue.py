@@ -10,6 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from endcap.data.schema import SEPARATOR
+from endcap.engine.columns import plain
 from endcap.engine.filters import parse
 from endcap.engine.shelf import Shelf
 from endcap.features import cells
@@ -86,6 +87,12 @@ class Product:
     currency: str | None = None
     rating: float | None = None
     rating_count: float | None = None
+
+    @property
+    def by(self) -> str | None:
+        """Its brand, where the title does not end in it (`Milk, Private brand` of the brand Private)."""
+        title, brand = plain(self.title), plain(self.brand or "")
+        return None if not brand or title.endswith((brand, f"{brand} brand")) else self.brand
 
     @property
     def address(self) -> str:

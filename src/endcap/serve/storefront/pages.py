@@ -29,7 +29,7 @@ from endcap.serve.storefront.catalogue import Product, label, tree
 from endcap.serve.storefront.guest import Guest, guest_of, remember, set_cookie
 from endcap.serve.storefront.language import Language
 from endcap.serve.storefront.past import shortened
-from endcap.serve.storefront.shop import Shop, image_sources, shop_of
+from endcap.serve.storefront.shop import Shop, has_prices, image_sources, shop_of
 from endcap.serve.widget.routes import SCRIPT
 from endcap.store.errors import Unavailable
 
@@ -119,6 +119,8 @@ class Page:
             made_up=".simulated" if self.shop.is_simulated else "",  # of texts that speak of the log's users
             departments=tree(self.shelf).below()[:NAVIGATION],
             theme=theme if theme in THEMES else None,
+            upright=self.shop.folder is not None and self.shop.folder.is_upright,
+            has_prices=has_prices(self.shelf),
             **values,
         )
         policy = POLICY.format(images=image_sources(self.shelf))

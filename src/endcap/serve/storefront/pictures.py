@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,9 @@ SIDE = 900  # pixels of one that was
 SHOWN = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp", "AVIF": "image/avif"}
 """What browsers show; everything else is made into WebP."""
 READ = (*SHOWN, "BMP", "TIFF")
+SAMPLE = 100  # photos of which it is seen how high they are
+UPRIGHT = 1.15
+ORIENTATION = 0x0112  # of Exif; from 5 on the sides change places
 
 
 class Folder:
@@ -32,6 +36,13 @@ class Folder:
         for match in belonging(catalog, files.files, aliases).matches:
             if match.file is not None and not match.is_clip:
                 self.files.setdefault(catalog.item_ids[match.item - 1], match.file)
+
+    @cached_property
+    def is_upright(self) -> bool:
+        """Whether most photos are clearly higher than wide, by some of them."""
+        sizes = [size for item_id in list(self.files)[:: len(self.files) // SAMPLE + 1]
+                 if (data := self.read(item_id)) and (size := _size(data))]  # fmt: skip
+        return 2 * sum(height >= UPRIGHT * width for width, height in sizes) > len(sizes)
 
     def read(self, item_id: str) -> bytes | None:
         """The bytes of a product's first photo; None where it has none that can be read."""
@@ -55,6 +66,16 @@ def origins(catalog: Catalog) -> set[str]:
     """Where the photos of a catalogue are that are not here."""
     found = {remote(cells[0]) for cells in catalog.lists("image") if cells}
     return {f"{parts.scheme}://{parts.netloc}" for address in found if address and (parts := urlsplit(address))}
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Width and height, as the photo is shown; None where it is none."""
+    try:
+        with quiet(), Image.open(io.BytesIO(data), formats=READ) as image:
+            turned = image.getexif().get(ORIENTATION, 1) > 4
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except Exception:  # Pillow's readers raise whatever they stumble over
+        return None
 
 
 def web(data: bytes) -> tuple[bytes, str] | None:

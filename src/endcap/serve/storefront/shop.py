@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from starlette.requests import Request
 
 from endcap.data.errors import InputError
+from endcap.data.schema import SEPARATOR
 from endcap.data.sources import simulated
 from endcap.engine.engine import Engine
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
 from endcap.serve.memory import give_back
 from endcap.serve.serving import Serving
-from endcap.serve.storefront.catalogue import tree
+from endcap.serve.storefront.catalogue import levels, tree
 from endcap.serve.storefront.config import StorefrontConfig
 from endcap.serve.storefront.past import Household, households, liked
 from endcap.serve.storefront.pictures import Folder, origins, remote
@@ -66,6 +68,9 @@ class Shop:
         tree(shelf)
         search(shelf, "a word")
         image_sources(shelf)
+        has_prices(shelf)
+        if self.folder is not None and self.folder.is_upright:
+            log.info("most photos stand upright, and so do the cards")
         self.households()
         give_back()
 
@@ -116,6 +121,10 @@ class Shop:
             return True
         return remote(shelf.shown(shelf.find(item_id)).get("image")) is not None
 
+    def first_photos(self, shelf: Shelf) -> dict[str, str]:
+        """Of each department the first product of which a photo is here: the department's name -> item_id."""
+        return {} if self.folder is None else _first_photos(shelf, self.folder)
+
     def households(self) -> tuple[Household, ...]:
         """Users whom visitors of a demonstration may step into; none elsewhere."""
         config = self.serving.config
@@ -137,6 +146,22 @@ class Shop:
             return [liked(shelf, past) for past in self.engine.store.histories(visitors, last=LATEST_LIKED)]
         except Unavailable:
             return [[] for _ in users]
+
+
+@lru_cache(maxsize=1)
+def _first_photos(shelf: Shelf, folder: Folder) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item_id in folder.files:
+        item = shelf.find(item_id)
+        if item and shelf.there[item] and (path := levels(shelf.whole.categories[item].split(SEPARATOR)[0])):
+            found.setdefault(path[0], item_id)
+    return found
+
+
+@lru_cache(maxsize=1)
+def has_prices(shelf: Shelf) -> bool:
+    """Whether any product of the shop has a price."""
+    return bool(np.isfinite(shelf.whole.prices[shelf.there]).any())
 
 
 @lru_cache(maxsize=1)

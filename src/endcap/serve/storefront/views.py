@@ -51,7 +51,8 @@ List = Annotated[str | None, Query(alias="list", max_length=64)]
 def home(page: Here) -> Response:
     """For whom the shop knows: what is for them, and why; for everybody: departments, and what many like."""
     popular = products(page.shelf, best(page.version, (), POPULAR))
-    photographed = {each.category[0]: each.photo for each in reversed(popular)
+    photographed = {name: Product(item_id, "").photo for name, item_id in page.shop.first_photos(page.shelf).items()}
+    photographed |= {each.category[0]: each.photo for each in reversed(popular)
                     if each.category and page.shop.has_photo(page.shelf, each.item_id)}  # fmt: skip
     return page.render(
         "home.html",

@@ -12,9 +12,9 @@ const WORDS = { en: ['Back', 'More'], zh: ['向前', '更多'] };
 const style = new CSSStyleSheet();
 style.replaceSync(`
 :host { display: block; color: var(--endcap-ink, light-dark(#1d1f1e, #ecedea)); font: inherit; line-height: 1.4;
-  min-height: calc(2.75rem + var(--endcap-card-width, 11rem) + 4.8em); /* as high as it will be: nothing moves when it comes */
+  min-height: calc(2.75rem + var(--endcap-card-width, 11rem) / var(--endcap-card-ratio, 1) + 3.2em + var(--endcap-price-height, 1.6em)); /* as high as it will be: nothing moves when it comes */
 }
-:host([explain]) { min-height: calc(2.75rem + var(--endcap-card-width, 11rem) + 7.4em); }
+:host([explain]) { min-height: calc(2.75rem + var(--endcap-card-width, 11rem) / var(--endcap-card-ratio, 1) + 5.8em + var(--endcap-price-height, 1.6em)); }
 section { /* not the host, to which a page may give its own variables of these names: they would name each other */
   --card: var(--endcap-card-width, 11rem);
   --gap: var(--endcap-gap, 1rem);
@@ -44,13 +44,13 @@ li { scroll-snap-align: start; min-width: 0; }
 a { display: block; color: inherit; text-decoration: none; border-radius: var(--endcap-radius, .6rem); }
 a:hover .title { text-decoration: underline; text-decoration-thickness: 1px; text-underline-offset: .18em; }
 :is(a, button):focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-.image { display: grid; place-items: center; aspect-ratio: 1; overflow: hidden; background: var(--soft);
+.image { display: grid; place-items: center; aspect-ratio: var(--endcap-card-ratio, 1); overflow: hidden; background: var(--soft);
   border-radius: var(--endcap-radius, .6rem); outline: 1px solid light-dark(#00000012, #ffffff12); outline-offset: -1px;
   color: var(--quiet); font-size: 1.75rem; font-weight: 600; }
 img { width: 100%; height: 100%; object-fit: var(--endcap-fit, cover); }
 .title { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; height: 2.8em;
   margin-top: .6em; font-size: .9375em; overflow-wrap: anywhere; }
-.price { height: 1.4em; margin-top: .2em; font-weight: 600; font-variant-numeric: tabular-nums; }
+.price { height: var(--endcap-price-height, 1.6em); padding-top: .2em; overflow: hidden; font-weight: 600; font-variant-numeric: tabular-nums; }
 .reason { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; height: 2.8em;
   margin-top: .3em; color: var(--quiet); font-size: .8125em; overflow-wrap: anywhere; }
 .ghost :is(.title, .price) { background: linear-gradient(var(--soft), var(--soft)) 0 .2em / 85% 1em no-repeat; }
