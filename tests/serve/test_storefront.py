@@ -211,7 +211,7 @@ def test_the_cart(client: TestClient) -> None:
         content=urlencode({"form": form, "item_id": "i2", "quantity": 1}),
         headers={"Accept": "application/json"},
     ).json()
-    assert said == {"pieces": 3, "items": ["i1", "i2"]}
+    assert said == {"pieces": 3, "items": ["i1", "i2"], "variant": "", "before": 0}
     put(client, "i1", quantity=5, change="set")
     put(client, "i2", quantity=0, change="set")
     page = client.get("/shop/cart").text
@@ -510,7 +510,7 @@ def test_a_visit(shop: str, open_page: Open) -> None:
     page.get_by_role("button", name="Add to cart").click()
     page.get_by_text("Added to your cart").wait_for()
 
-    page.get_by_role("link", name="Cart").click()
+    page.locator(".tools").get_by_role("link", name="Cart").click()
     assert shown(page, "Goes with it")[0] == "i10"
     page.evaluate("window.same = true")
     page.get_by_role("spinbutton").first.fill("2")

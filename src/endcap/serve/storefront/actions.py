@@ -15,10 +15,11 @@ from endcap.data.errors import InputError
 from endcap.serve.bodies import raw
 from endcap.serve.errors import Refused
 from endcap.serve.storefront import past
-from endcap.serve.storefront.basket import ASIDE, MOST, Basket, basket_of, keep
+from endcap.serve.storefront.basket import ASIDE, MOST, Basket, Key, basket_of, keep
 from endcap.serve.storefront.catalogue import Product, find, product
 from endcap.serve.storefront.guest import Guest, remember
 from endcap.serve.storefront.pages import Page, PageRoute
+from endcap.serve.storefront.variants import JOINT, Option, chosen, options
 from endcap.serve.storefront.views import FORGOTTEN, ORDER, Here
 from endcap.store.records import Event, Visitor
 
@@ -45,20 +46,24 @@ def change_cart(page: Here, form: Form) -> Response:
     if not item:
         raise Refused(404, "not_found", f"there is no product {form.get('item_id', '')!r}")
     shown, before = product(page.shelf, item), page.basket
-    pieces = _pieces(form.get("quantity", "1"))
-    wanted = pieces if form.get("change") == "set" else before.quantity(shown.item_id) + pieces
-    basket = before.put(shown.item_id, wanted, form.get("list") or None)
+    pieces, is_set = _pieces(form.get("quantity", "1")), form.get("change") == "set"
+    asked = options(page.shelf, item)
+    variant = form.get("variant", "") if is_set else chosen(asked, form)
+    if variant is None or (is_set and not _is_there(asked, variant)):
+        return _choose(page, shown, asked)
+    key = shown.item_id, variant
+    basket = before.put(key, pieces if is_set else before.quantity(key) + pieces, form.get("list") or None)
     if not basket.fits(page.guest.key):
         raise Refused(422, "cart_full", "the cart is full; take something out of it first")
-    page.shop.record(_changed(page, shown, basket.quantity(shown.item_id) - before.quantity(shown.item_id), basket))
-    response = _answer(page, "/shop/cart", {"pieces": len(basket), "items": list(basket)})
-    return _with(response, page, basket)
+    page.shop.record(_changed(page, shown, key, basket))
+    said = {"pieces": len(basket), "items": list(basket), "variant": variant, "before": before.quantity(key)}
+    return _with(_answer(page, "/shop/cart", said), page, basket)
 
 
 @router.post("/shop/order")
 def order(page: Here, form: Form) -> Response:
     """Records the purchases; the same form sent twice counts once."""
-    lines = [(product(page.shelf, item), line) for item_id, line in page.basket.lines.items()
+    lines = [(product(page.shelf, item), variant, line) for (item_id, variant), line in page.basket.lines.items()
              if (item := find(page.shelf, item_id))]  # fmt: skip
     if not lines:
         return RedirectResponse("/shop/cart", 303)
@@ -66,9 +71,10 @@ def order(page: Here, form: Form) -> Response:
     page.shop.record([
         Event(page.guest.visitor, each.item_id, "purchase", event_id=f"shop-{number}-{place}", price=each.price,
               quantity=line.quantity, recommendation_id=line.list)
-        for place, (each, line) in enumerate(lines)
+        for place, (each, _, line) in enumerate(lines)
     ])  # fmt: skip
-    told = [number[:8].upper(), [each.item_id for each, _ in lines]]
+    told = [number[:8].upper(), [each.item_id for each, *_ in lines],
+            [[line.quantity, each.item_id, variant] for each, variant, line in lines if variant]]  # fmt: skip
     signed = URLSafeSerializer(page.guest.key.signing_secret, ORDER).dumps(told)
     return _with(RedirectResponse(f"/shop/thanks?order={signed!s}", 303), page, Basket())
 
@@ -114,10 +120,24 @@ def forget(page: Here, form: Form) -> Response:
     return _as(page, page.guest.anew(), response, Basket())
 
 
-def _changed(page: Page, shown: Product, more: int, basket: Basket) -> list[Event]:
+def _is_there(asked: tuple[Option, ...], variant: str) -> bool:
+    """Whether a line of the cart says what has to be chosen; one of before there was a choice may stay."""
+    return not variant or len(variant.split(JOINT)) == len(asked)
+
+
+def _choose(page: Page, shown: Product, asked: tuple[Option, ...]) -> Response:
+    """Nothing goes into the cart before its size is known."""
+    names = [page.label(option.column) for option in asked]
+    if page.request.headers.get("accept") == "application/json":
+        raise Refused(422, "choice", f"choose first: {', '.join(names)}")
+    return page.render("choose.html", code=422, product=shown, names=names)
+
+
+def _changed(page: Page, shown: Product, key: Key, basket: Basket) -> list[Event]:
+    more = basket.quantity(key) - page.basket.quantity(key)
     if not more:
         return []
-    line = basket.lines.get(shown.item_id) or page.basket.lines[shown.item_id]
+    line = basket.lines.get(key) or page.basket.lines[key]
     kind = "cart" if more > 0 else "remove"
     return [Event(page.guest.visitor, shown.item_id, kind, price=shown.price, quantity=abs(more),
                   recommendation_id=line.list)]  # fmt: skip

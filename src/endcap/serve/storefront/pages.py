@@ -30,6 +30,7 @@ from endcap.serve.storefront.guest import Guest, guest_of, remember, set_cookie
 from endcap.serve.storefront.language import Language
 from endcap.serve.storefront.past import shortened
 from endcap.serve.storefront.shop import Shop, has_prices, image_sources, shop_of
+from endcap.serve.storefront.variants import swatch
 from endcap.serve.widget.routes import SCRIPT
 from endcap.store.errors import Unavailable
 
@@ -158,7 +159,7 @@ def asset(name: str) -> str:
 
 def _environment() -> Environment:
     found = templates(HERE / "templates")
-    found.globals |= {"asset": asset, "shortened": shortened, "nonce": lambda: secrets.token_hex(8)}
+    found.globals |= {"asset": asset, "shortened": shortened, "swatch": swatch, "nonce": lambda: secrets.token_hex(8)}
     found.filters["json"] = lambda value: to_json(value).decode()
     return found
 

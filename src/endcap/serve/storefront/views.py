@@ -20,6 +20,7 @@ from endcap.serve.storefront.pages import STATIC, Page, PageRoute
 from endcap.serve.storefront.search import search
 from endcap.serve.storefront.seen import alike_by_photo
 from endcap.serve.storefront.taste import best
+from endcap.serve.storefront.variants import options
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, Happened
 
@@ -107,6 +108,7 @@ def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
         above=above,
         description=row.get("description"),
         facts=facts(page.shelf, item),
+        options=options(page.shelf, item),
         stocked=in_stock(page.shelf, item),
         found=found,
         similar=_similar(page, above),
@@ -135,9 +137,11 @@ def thanks(page: Here, order: str = "") -> Response:
     found = _signed(page, order, ORDER)
     if found is None:
         raise Refused(404, "not_found", "there is no such order")
-    number, ids = found
+    number, ids, *variants = found
     bought = [item for item_id in ids if (item := find(page.shelf, item_id))]
-    return page.render("thanks.html", number=number, bought=products(page.shelf, bought))
+    chosen = [(n, product(page.shelf, item), variant) for each in variants for n, item_id, variant in each
+              if (item := find(page.shelf, item_id))]  # fmt: skip
+    return page.render("thanks.html", number=number, chosen=chosen, bought=products(page.shelf, bought))
 
 
 @router.get("/shop/you")
@@ -222,13 +226,15 @@ def _elsewhere(page: Page, above: list[Category]) -> str | None:
 
 def _basket(page: Page) -> dict[str, Any]:
     """The lines of the cart with their products; those that have left the shop are no longer in it."""
-    lines = [(product(page.shelf, item), line.quantity) for item_id, line in page.basket.lines.items()
-             if (item := find(page.shelf, item_id))]  # fmt: skip
-    priced = [(each.price * n, each.currency) for each, n in lines if each.price is not None]
+    lines = [
+        (product(page.shelf, item), line.quantity, variant)
+        for (item_id, variant), line in page.basket.lines.items() if (item := find(page.shelf, item_id))
+    ]  # fmt: skip
+    priced = [(each.price * n, each.currency) for each, n, _ in lines if each.price is not None]
     total = None
     if priced and len({currency for _, currency in priced}) == 1:
         total = page.say.money(sum(price for price, _ in priced), priced[0][1] or page.shop.config.currency)
-    return {"lines": lines, "total": total, "unpriced": sum(n for each, n in lines if each.price is None)}
+    return {"lines": lines, "total": total, "unpriced": sum(n for each, n, _ in lines if each.price is None)}
 
 
 def _households(page: Page) -> list[tuple[past.Household, list[str]]]:

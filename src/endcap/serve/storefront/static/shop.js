@@ -16,11 +16,36 @@ function count(pieces) {
   badge.hidden = !pieces;
 }
 
+// The toast: what was done, the way to the cart, and the way back. It stays while it is pointed at or in focus.
+
+const toast = one('[data-toast]');
+const STAYS = 7000; // ms
 let fading;
-function say(text) {
-  clearTimeout(fading);
-  one('[data-toast]').textContent = text;
-  fading = setTimeout(() => { one('[data-toast]').textContent = ''; }, 4000);
+let undo; // the fields that bring the cart back to what it was
+
+const fade = () => { clearTimeout(fading); fading = setTimeout(() => { toast.hidden = true; }, STAYS); };
+const stay = () => clearTimeout(fading);
+
+function say(text, back, view = true) {
+  undo = back;
+  toast.hidden = false;
+  toast.querySelector('[data-text]').textContent = text;
+  toast.querySelector('[data-view]').hidden = !view;
+  toast.querySelector('[data-do=undo]').hidden = !back;
+  fade();
+}
+
+for (const kind of ['pointerenter', 'focusin']) toast.addEventListener(kind, stay);
+for (const kind of ['pointerleave', 'focusout']) toast.addEventListener(kind, fade);
+
+async function takeBack() {
+  const { fields, after } = undo;
+  toast.hidden = true;
+  const answer = await fetch('/shop/cart', { method: 'POST', body: new URLSearchParams(fields), headers: { accept: 'application/json' } });
+  if (!answer.ok) return location.assign('/shop/cart');
+  count((await answer.json()).pieces);
+  changed();
+  return after?.();
 }
 
 // Light and dark: the cookie is for the server, so that the next page comes in the right colours at once.
@@ -48,13 +73,19 @@ const forms = {
   async buy(form, submitter) {
     const answer = await send(form, 'application/json', submitter);
     if (!answer.ok) throw new Error(answer.statusText);
-    count((await answer.json()).pieces);
-    say(form.dataset.said);
+    const { pieces, variant, before } = await answer.json();
+    const { form: mine, item_id } = form.elements;
+    count(pieces);
+    say(form.dataset.said, { fields: { form: mine.value, item_id: item_id.value, variant, change: 'set', quantity: before } });
     changed();
   },
   async line(form, submitter) {
     const answer = await send(form, 'text/html', submitter);
     if (!answer.ok) throw new Error(answer.statusText);
+    if (submitter?.dataset.said) {
+      const fields = { ...Object.fromEntries(new FormData(form)), quantity: submitter.dataset.before };
+      say(submitter.dataset.said, { fields, after: () => location.reload() }, false);
+    }
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
     const main = one('main');
     for (const part of ['.split', '.empty']) {
@@ -68,7 +99,8 @@ const forms = {
       else main.querySelector('endcap-shelf').setAttribute(name, value);
     }
     count(Number(page.querySelector('[data-count]').textContent));
-    const same = [...main.querySelectorAll('.lines [name=item_id]')].find(({ value }) => value === form.elements.item_id.value);
+    const same = [...main.querySelectorAll('.lines [name=item_id]')].find((field) => field.value === form.elements.item_id.value
+      && field.form.elements.variant.value === form.elements.variant.value);
     (same?.form.elements.quantity || main).focus({ preventScroll: true });
     changed();
   },
@@ -92,6 +124,7 @@ document.addEventListener('change', ({ target }) => {
 document.addEventListener('click', async (event) => {
   const target = event.target.closest('[data-do]');
   if (target?.dataset.do === 'theme') theme();
+  if (target?.dataset.do === 'undo') takeBack();
   if (target?.dataset.do === 'drawer' && !event.metaKey && !event.ctrlKey) {
     event.preventDefault();
     try { await know(); drawer.showModal(); } catch { location.assign(target.href); }
