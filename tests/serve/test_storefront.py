@@ -94,7 +94,7 @@ def test_every_page_is_whole_and_safe(client: TestClient, path: str) -> None:
     page = response.text
     assert "<script>" not in page
     assert not re.search(r"<[^>]+\s(style|on\w+)=", re.sub(r'"[^"]*"', '""', page))  # nothing inline
-    assert not re.search(r'(src|href)="https?://', page)  # nothing from elsewhere
+    assert not re.search(r'(src|href)="https?://(?!localhost:8000/)', page)  # nothing from elsewhere
     assert SCRIPT not in page
     assert "javascript:" not in page
     assert page.count("<h1") == 1

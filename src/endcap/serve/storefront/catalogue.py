@@ -20,6 +20,8 @@ LONGEST_FACT = 120
 TOLD = frozenset({"item_id", "title", "category", "categories", "brand", "price", "price_max", "currency", "rating",
                   "rating_count", "stock", "description", "image", "video", "metadata", "created"})  # fmt: skip
 """Columns that a product's page shows in other ways, or that are not for people."""
+DENIALS = frozenset({"no", "none", "n/a", "false", "否", "无"})
+"""What a shop writes where a product does not have something: nobody looks for it."""
 CODES = ("_id", "_no", "_code", "sku", "gtin", "ean", "url", "link")
 """What the names of columns end in that are for machines."""
 
@@ -142,16 +144,28 @@ def facts(shelf: Shelf, item: int) -> list[tuple[str, str]]:
     """What else is known of a product, in words: names and values."""
     row = shelf.row(shelf.ids[item - 1])
     said = {str(row.get(name)).casefold() for name in ("title", "brand", "category", "description")}
+    said.add(str(row.get("title")).partition(",")[0].casefold())  # `Milk, 1 l` of the type milk
     said |= {level.casefold() for level in levels(str(row.get("category") or ""))}
     found: dict[str, list[str]] = {}
     for name, value in row.items():
         if name in TOLD or name.endswith(CODES) or value is None:
             continue
         for heading, text in _pairs(name, str(value)):
-            if text.casefold() not in said and np.isnan(cells.parsed([text])[0]) and len(text) <= LONGEST_FACT:
+            if text.casefold() in {*said, *DENIALS} or len(text) > LONGEST_FACT:
+                continue
+            if np.isnan(cells.parsed([text])[0]):
                 found.setdefault(heading, []).append(readable(text))
                 said.add(text.casefold())
     return [(name, ", ".join(texts)) for name, texts in found.items()][:MOST_FACTS]
+
+
+def described(text: str | None) -> str:
+    """A description with each of its bullets on a line of its own.
+
+    >>> described("Warm. • Two pockets. • Machine wash.")
+    'Warm.\\n• Two pockets.\\n• Machine wash.'
+    """
+    return "\n• ".join(part.strip() for part in (text or "").split("•")).strip()
 
 
 @lru_cache(maxsize=1)  # each change of the catalogue makes another shelf

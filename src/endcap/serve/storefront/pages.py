@@ -38,6 +38,8 @@ HERE = Path(__file__).parent
 STATIC = assets(HERE / "static")
 THEMES = ("light", "dark")
 NAVIGATION = 9
+SUMMARY = 160
+"""Characters of a description that search engines show."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: {images}; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -98,6 +100,17 @@ class Page:
         price = None if product.price is None else product.price * pieces
         return self.say.money(price, product.currency or self.shop.config.currency)
 
+    @property
+    def origin(self) -> str:
+        """What addresses of the shop begin with elsewhere."""
+        return f"{self.request.url.scheme}://{self.request.url.netloc}"
+
+    @property
+    def canonical(self) -> str:
+        """The one address of this page: without what was chosen, but for the page's number and what was searched."""
+        kept = [pair for pair in self.request.query_params.multi_items() if pair[0] in {"page", "q"}]
+        return f"{self.origin}{self.request.url.path}{'?' if kept else ''}{urlencode(kept)}"
+
     def in_language(self, name: str) -> str:
         """The address of this page in another language."""
         query = [pair for pair in self.request.query_params.multi_items() if pair[0] != "lang"]
@@ -152,6 +165,12 @@ class PageRoute(APIRoute):
         return handle
 
 
+def summary(text: str) -> str:
+    """As much of a text as is shown beside a link."""
+    words = " ".join(text.replace("•", " ").split())
+    return words if len(words) <= SUMMARY else f"{words[: SUMMARY - 1].rsplit(' ', 1)[0]}…"
+
+
 def asset(name: str) -> str:
     """The address of a static file, which changes with its content."""
     return f"/widget.js?{SCRIPT.tag}" if name == "widget.js" else f"/shop/static/{name}?{STATIC[name].tag}"
@@ -160,6 +179,7 @@ def asset(name: str) -> str:
 def _environment() -> Environment:
     found = templates(HERE / "templates")
     found.globals |= {"asset": asset, "shortened": shortened, "swatch": swatch, "nonce": lambda: secrets.token_hex(8)}
+    found.filters["summary"] = summary
     found.filters["json"] = lambda value: to_json(value).decode()
     return found
 

@@ -12,8 +12,18 @@ from endcap.engine.columns import plain
 from endcap.serve.assets import FOR_EVER
 from endcap.serve.bodies import PathId
 from endcap.serve.errors import Refused
-from endcap.serve.storefront import past
-from endcap.serve.storefront.catalogue import Category, Product, facts, find, in_stock, product, products, tree
+from endcap.serve.storefront import head, past
+from endcap.serve.storefront.catalogue import (
+    Category,
+    Product,
+    described,
+    facts,
+    find,
+    in_stock,
+    product,
+    products,
+    tree,
+)
 from endcap.serve.storefront.facets import candidates, labels
 from endcap.serve.storefront.listing import Choice, Listing, category_filter, in_category, listing
 from endcap.serve.storefront.pages import STATIC, Page, PageRoute
@@ -57,6 +67,7 @@ def home(page: Here) -> Response:
                     if each.category and page.shop.has_photo(page.shelf, each.item_id)}  # fmt: skip
     return page.render(
         "home.html",
+        description=page.say("hero.text", products=page.say.number(int(page.shelf.there.sum()))),
         because=_because(page, page.shop.past(page.guest.visitor)),
         popular=popular,
         doors=[(each, photographed.get(each.path[0], each.pattern)) for each in tree(page.shelf).below()[:DOORS]],
@@ -106,7 +117,8 @@ def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
         "product.html",
         product=shown,
         above=above,
-        description=row.get("description"),
+        description=described(row.get("description")),
+        data=head.product(page, shown, row.get("description"), above),
         facts=facts(page.shelf, item),
         options=options(page.shelf, item),
         stocked=in_stock(page.shelf, item),

@@ -138,7 +138,10 @@ addEventListener('pageshow', ({ persisted }) => { if (persisted) changed(); }); 
 // A photo that cannot be loaded becomes its tile; some have failed before this ran.
 
 function tile(image) {
-  if (image.tagName === 'IMG' && image.src.includes('/photo/') && !image.src.endsWith('?tile=')) image.src += '?tile=';
+  if (image.tagName === 'IMG' && image.src.includes('/photo/') && !image.src.endsWith('?tile=')) {
+    image.removeAttribute('srcset');
+    image.src += '?tile=';
+  }
 }
 
 document.addEventListener('error', ({ target }) => tile(target), true);
