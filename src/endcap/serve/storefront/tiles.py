@@ -1,5 +1,6 @@
 """Pictures for products without a photo: a pattern and a colour for each category, drawn as SVG."""
 
+import colorsys
 import hashlib
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -34,12 +35,23 @@ PALETTE = (
 )
 
 
+DRAWN = Colours("var(--paper)", "var(--light)", "var(--deep)", "var(--ink)")
+"""What patterns are drawn in; a style inside the picture says what these are, by day and by night."""
+DARK = (0.13, 0.21, 0.36, 0.86)
+"""Lightness of paper, light, deep and ink in the dark, where pale pictures would be all that is seen."""
+KINDS = 3
+"""Patterns that products of one category have among them."""
+
+
 def tile(title: str, category: Sequence[str], seed: str = "") -> str:
-    """An SVG: colour and pattern by category, letters by title, the pattern's turn by seed; always the same."""
-    colours, letters = _colours(category), escape(initials(title))
+    """An SVG: colour by category, letters by title, the pattern and its turn by category and seed; always the same.
+
+    In the dark it is dark: browsers draw a picture in the colour scheme of the page that it stands on.
+    """
+    letters = escape(initials(title))
     middle = (
-        f'<circle cx="200" cy="200" r="74" fill="{colours.paper}"/>'
-        f'<text x="200" y="202" fill="{colours.ink}" font-family="Inter, system-ui, sans-serif" font-size="58"'
+        f'<circle cx="200" cy="200" r="74" fill="{DRAWN.paper}"/>'
+        f'<text x="200" y="202" fill="{DRAWN.ink}" font-family="Inter, system-ui, sans-serif" font-size="58"'
         f' font-weight="600" text-anchor="middle" dominant-baseline="central">{letters}</text>'
     )
     return _drawn(category, seed, middle if letters else "")
@@ -51,13 +63,35 @@ def plain_tile(category: Sequence[str]) -> str:
 
 
 def _drawn(category: Sequence[str], seed: str, middle: str) -> str:
-    colours, chance = _colours(category), _number(seed)
-    pattern = PATTERNS[_number("/".join(category[:2])) // len(PALETTE) % len(PATTERNS)]
+    chance = _number(seed)
+    first = _number("/".join(category[:2])) // len(PALETTE)
+    pattern = PATTERNS[(first + chance // 4 % KINDS) % len(PATTERNS)]
+    turn = f"translate(200 200) rotate({90 * (chance % 4)}) scale({1 + chance // 16 % 3 * 0.25:g}) translate(-200 -200)"
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width="400" height="400">'
-        f'<rect width="400" height="400" fill="{colours.paper}"/>'
-        f'<g transform="rotate({90 * (chance % 4)} 200 200)">{pattern(colours, chance)}</g>{middle}</svg>'
+        f"<style>{_style(_colours(category))}</style>"
+        f'<rect width="400" height="400" fill="{DRAWN.paper}"/>'
+        f'<g transform="{turn}">{pattern(DRAWN, chance)}</g>{middle}</svg>'
     )
+
+
+def _style(colours: Colours) -> str:
+    """The four colours, and those of the same hues for the dark."""
+    return f":root{{{_variables(colours)}}}@media(prefers-color-scheme:dark){{:root{{{_variables(_dark(colours))}}}}}"
+
+
+def _variables(colours: Colours) -> str:
+    return ";".join(f"--{name}:{value}" for name, value in vars(colours).items())
+
+
+def _dark(colours: Colours) -> Colours:
+    found = []
+    for value, lightness in zip(vars(colours).values(), DARK, strict=True):
+        red, green, blue = (int(value[place : place + 2], 16) / 255 for place in (1, 3, 5))
+        hue, _, saturation = colorsys.rgb_to_hls(red, green, blue)
+        parts = colorsys.hls_to_rgb(hue, lightness, 0.7 * saturation)
+        found.append("#" + "".join(f"{round(255 * part):02x}" for part in parts))
+    return Colours(*found)
 
 
 def _colours(category: Sequence[str]) -> Colours:
