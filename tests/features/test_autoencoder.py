@@ -133,6 +133,17 @@ def test_the_same_seed_gives_the_same_codes_and_leaves_the_global_one_alone(worl
     assert not np.array_equal(first.vectors, other.vectors)
 
 
+def test_it_takes_no_more_steps_than_it_may(world: Shop) -> None:
+    epochs: list[AutoencoderEpoch] = []
+    config = replace(SMALL, epochs=50, batch=10, steps=7, patience=0, valid=0.0)
+    Autoencoder(config).fit(world.blocks, KNOWN, epochs.append)
+    assert len(KNOWN) > 70
+    assert [epoch.epoch for epoch in epochs] == [1]
+    epochs.clear()
+    Autoencoder(replace(config, steps=len(KNOWN) // 10 + 7)).fit(world.blocks, KNOWN, epochs.append)
+    assert [epoch.epoch for epoch in epochs] == [1, 2]
+
+
 def test_it_stops_when_held_out_items_gain_no_more(world: Shop) -> None:
     epochs: list[AutoencoderEpoch] = []
     config = replace(SMALL, linear=False, epochs=500, patience=2, learning_rate=0.02)

@@ -18,9 +18,9 @@ from endcap.features.standard import Rows, Scale, Standard
 class AutoencoderConfig:
     """The autoencoder of products: all modalities in, one code out; its code is the product's vector."""
 
-    encoder: tuple[Count, ...] = (512,)  # widths of the layers before the code
+    encoder: tuple[Count, ...] = (256,)  # widths of the layers before the code
     code: Count = 64  # numbers per product
-    decoder: tuple[Count, ...] = (512,)  # widths of the layers after it; []: straight back to the input
+    decoder: tuple[Count, ...] = (256,)  # widths of the layers after it; []: straight back to the input
     activation: Literal["gelu", "relu", "sigmoid"] = "gelu"  # after each layer; without `linear`, after the code too
     output: Literal["linear", "sigmoid"] = "linear"  # sigmoid fits scale = "range"
     linear: bool = True  # a linear path beside the layers, which starts as PCA; the layers start as its correction
@@ -31,11 +31,12 @@ class AutoencoderConfig:
     modality_dropout: Chance = 0.3  # of the modalities are hidden at each step; never all of an item
     agreement: NotNegative = 0.1  # weight of drawing the code of what is left to the code of the whole item
     epochs: Count = 60  # at most; the best on held-out items is kept
+    steps: CountOrNone = 1250  # at most, so that the time does not grow with the catalogue; 0: all of the epochs
     patience: CountOrNone = 10  # epochs without a better validation error; 0 trains all epochs
     valid: Chance = 0.1  # of the items are held out to choose the epoch; 0: the last one
-    learning_rate: Positive = 1e-3  # at its highest; falls as a cosine
+    learning_rate: Positive = 5e-3  # at its highest; falls as a cosine
     weight_decay: NotNegative = 0.01  # of matrices
-    batch: Count = 256  # items a step
+    batch: Count = 64  # items a step
     seed: CountOrNone = 0  # of the weights, the noise, the order and the held-out items
 
 
@@ -126,7 +127,8 @@ def train(
     valid, rows = known.take(order[:held]), known.take(order[held:])
     weight = standard.weight if config.loss == "mean" else (standard.weight > 0) / 2.0
     if model.project is not None:
-        model.start_from(principal_components(rows, standard.weight, config.code), standard.weight)
+        some = rows.take(torch.arange(min(len(rows), FIRST)))  # in the order drawn
+        model.start_from(principal_components(some, standard.weight, config.code), standard.weight)
     partial = Rows(valid.values, dropped(valid.present, config.modality_dropout, random))
     optimizer = torch.optim.AdamW(
         [
@@ -137,11 +139,14 @@ def train(
         fused=True,
     )
     best, best_epoch, kept = _validation(model, standard, valid, partial), 0, _copy(model)
-    steps = math.ceil(len(rows) / config.batch)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * steps, config.learning_rate / 100)
+    steps = config.epochs * math.ceil(len(rows) / config.batch)
+    steps = min(steps, config.steps or steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, config.learning_rate / 100)
     for epoch in range(1, config.epochs + 1):
-        started, losses = time.perf_counter(), 0.0
-        for chosen in torch.randperm(len(rows), generator=random).split(config.batch):
+        started, losses, seen = time.perf_counter(), 0.0, 0
+        batches = torch.randperm(len(rows), generator=random).split(config.batch)[:steps]
+        steps -= len(batches)
+        for chosen in batches:
             clean = rows.take(chosen)
             loss = _loss(model, standard, clean, _corrupted(standard, clean, config, random), weight, config)
             optimizer.zero_grad()
@@ -149,11 +154,12 @@ def train(
             optimizer.step()
             schedule.step()
             losses += loss.item() * len(chosen)
+            seen += len(chosen)
         error = _validation(model, standard, valid, partial)
-        on_epoch(AutoencoderEpoch(epoch, losses / len(rows), error, time.perf_counter() - started))
+        on_epoch(AutoencoderEpoch(epoch, losses / seen, error, time.perf_counter() - started))
         if error < best or not held:
             best, best_epoch, kept = error, epoch, _copy(model)
-        if held and config.patience and epoch - best_epoch >= config.patience:
+        if not steps or (held and config.patience and epoch - best_epoch >= config.patience):
             break
     model.load_state_dict(kept)
     codes = encoded(model, known)
@@ -263,6 +269,9 @@ def _parts(rows: Rows) -> list[tuple[Tensor, Tensor]]:
 def _copy(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
+
+FIRST = 20_000
+"""Items whose principal components are where training starts."""
 
 CHUNK = 8192
 """Items encoded at a time."""
