@@ -25,7 +25,7 @@ def products(n: int = N) -> pa.Table:
             "item_id": [f"i{number}" for number in range(n)],
             "title": [f"{COLOURS[q]} thing {'abcd'[q] * 3}" for q in quarter],
             "category": [f"Things > Quarter {q}" for q in quarter],
-            "brand": [f"brand {number % 3}" for number in range(n)],
+            "brand": [f"brand {number % 4}" for number in range(n)],
             "price": [float(10 * (q + 1) + number % 3) for number, q in enumerate(quarter)],
             "colour": [COLOURS[q] for q in quarter],
         }

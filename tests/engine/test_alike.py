@@ -12,6 +12,7 @@ from endcap.engine.engine import Engine
 from endcap.engine.requests import Answer
 from endcap.engine.version import Version
 from endcap.features.base import Block
+from endcap.store.records import ItemChange
 from tests.engine.artifacts import N, trained
 
 
@@ -77,9 +78,11 @@ def photographed(version: Version, angles: dict[str, float]) -> Version:
 
 
 def test_what_looks_alike_is_of_other_groups_one_of_each(told: Path) -> None:
-    """i0 to i3 have one title, i4 to i7 another, and so on."""
     angles = {"i0": 0.0, "i1": 0.01, "i4": 0.3, "i5": 0.2, "i8": 0.4, "i12": 3.0}
     version = photographed(Version.load(told), angles)
+    codes = {"i0": "first", "i1": "first", "i4": "second", "i5": "second"}
+    changes = [ItemChange(item_id, {"product_code": code}, 0) for item_id, code in codes.items()]
+    version = replace(version, shelf=version.shelf.with_changes(changes))
     found = similar(version, "i0", 5, by="photo")
     assert ids(found) == ["i5", "i8", "i12"]
     assert found.items[0].score == pytest.approx(np.cos(0.2), abs=1e-3)

@@ -189,7 +189,7 @@ def test_price_and_stock_count_at_once(engine: Engine) -> None:
 
 def test_filters_are_honoured_exactly(engine: Engine) -> None:
     answer = listed(engine, Ask(history=walked("i3"), filter='colour:blue AND NOT brand:"brand 0"', k=100))
-    assert {item.shown["brand"] for item in answer.items} == {"brand 1", "brand 2"}
+    assert {item.shown["brand"] for item in answer.items} == {"brand 1", "brand 2", "brand 3"}
     assert set(ids(answer)) <= {"i8", "i9", "i10", "i11"}
     with pytest.raises(InputError, match="expected"):
         raise engine.recommend([Ask(filter="price <")])[0]  # type: ignore[misc]
@@ -373,6 +373,7 @@ def test_a_shadow_answers_unheard_and_is_compared(places: dict[str, Path], tmp_p
 def test_again_and_new_have_models_of_their_own(places: dict[str, Path], tmp_path: Path) -> None:
     engine = Engine.open(places["gru"], f"sqlite:///{tmp_path / 'shop.db'}")
     ada = Visitor("ada")
+    engine.put_items([{"item_id": item, "brand": "brand 3"} for item in ("i0", "i4")])
     engine.record([Event(ada, item, "view", time=n + 1.0) for n, item in enumerate(("i3", "i9", "i4"))])
     plain = {slot: listed(engine, Ask(ada, slot=slot, k=N)) for slot in ("home", "again", "new")}
     assert {answer.model.split("-")[0] for answer in plain.values()} == {"gru"}

@@ -16,6 +16,7 @@ from endcap.engine.had import had, sentence
 from endcap.engine.relations import Relations
 from endcap.engine.requests import Answer, Ask, Reason, Step
 from endcap.engine.shelf import Shelf
+from endcap.store.records import ItemChange
 from tests.engine.artifacts import N, products, trained
 
 DAY = 86_400.0
@@ -121,12 +122,13 @@ def test_nothing_was_done_before() -> None:
 
 
 def test_what_two_products_have_in_common() -> None:
-    relations = Relations.of(Shelf.of(Catalog.from_table(products(), [f"i{n}" for n in range(N)]), {}))
+    shelf = Shelf.of(Catalog.from_table(products(), [f"i{n}" for n in range(N)]), {})
+    relations = Relations.of(shelf.with_changes([ItemChange("i3", {"brand": "brand 0"}, 0)]))
     assert relations.related(1, 2)  # one quarter
     assert not relations.related(1, 16)
     assert relations.one_product(1, 4)  # the same words and the same brand
     assert not relations.one_product(1, 2)
-    assert relations.common >= {"brand 0"}  # every third product is of it
+    assert relations.common >= {"brand 0"}  # every fourth product is of it
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,9 @@ class FakeEngine:
         version = self.versions[-1]
         return [self._answer(ask, version) for ask in asks]
 
+    def page(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
+        return self.recommend(asks)
+
     def _answer(self, ask: Ask, version: str) -> Answer | InputError:
         if ask.filter == "wrong":
             return InputError("found 'wrong' at column 1; expected a filter such as price < 5")

@@ -23,7 +23,7 @@ from tests.serve.fakes import FakeEngine
 ROUTES = {
     "GET": ["/metrics", "/v1/health/live", "/v1/health/ready", "/v1/items/{item_id}/similar", "/v1/models", "/v1/rules",
             "/v1/rules/{rule_id}", "/v1/users/{user_id}"],
-    "POST": ["/v1/events", "/v1/items", "/v1/recommendations", "/v1/visitors"],
+    "POST": ["/v1/events", "/v1/items", "/v1/pages", "/v1/recommendations", "/v1/visitors"],
     "PUT": ["/v1/items/{item_id}", "/v1/items/{item_id}/photo", "/v1/models", "/v1/rules/{rule_id}"],
     "DELETE": ["/v1/items/{item_id}", "/v1/rules/{rule_id}", "/v1/users/{user_id}"],
 }  # fmt: skip
@@ -64,7 +64,13 @@ def test_every_route_is_there_with_its_keys(client: TestClient) -> None:
     public = [
         path for path, about in page["paths"].items() for each in about.values() if {"public": []} in each["security"]
     ]
-    assert sorted(public) == ["/v1/events", "/v1/items/{item_id}/similar", "/v1/recommendations", "/v1/visitors"]
+    assert sorted(public) == [
+        "/v1/events",
+        "/v1/items/{item_id}/similar",
+        "/v1/pages",
+        "/v1/recommendations",
+        "/v1/visitors",
+    ]
     assert not page["paths"]["/v1/health/live"]["get"]["security"]
 
 
@@ -80,6 +86,7 @@ def test_examples_are_accepted(client: TestClient) -> None:
     for name, method, path in [
         ("EventBody", "POST", "/v1/events"),
         ("AskBody", "POST", "/v1/recommendations"),
+        ("PageBody", "POST", "/v1/pages"),
         ("ItemBody", "PUT", "/v1/items/tea"),
     ]:
         assert schemas[name]["examples"]

@@ -1,21 +1,24 @@
 """Products by likeness instead of by history: those like one, and those like all that a filter lets through."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
 from endcap.data.errors import InputError
-from endcap.data.vocabulary import Floats, Ints
+from endcap.data.vocabulary import Ints
 from endcap.engine.columns import Mask, plain
 from endcap.engine.filters import parse
+from endcap.engine.groups import one_each
 from endcap.engine.requests import Answer, Recommended
-from endcap.engine.retrieval import Floats32
+from endcap.engine.retrieval import Floats32, Found
 from endcap.engine.version import Version
 
 Likeness = Literal["content", "photo"]
-CANDIDATES = 12
-"""For each product asked for by photo, how many are looked at: most are colours of one another."""
+OWN_CATEGORY = 0.2
+"""What being of the same category counts beside a cosine."""
+MEMBERS = 12
+"""Candidates for each place, of which a list takes one of a group."""
 SEEDS = 1_000
 """Products that others are compared with; of more, every so-manyth is taken."""
 FEWEST = 5
@@ -35,41 +38,45 @@ def similar(
 ) -> Answer:
     """The products most like one: by all that is known of them, or by their photos alone.
 
-    By photo none is of the product's own group, and no two of one: colours of one thing look alike anyway. Raises
-    InputError where the product is unknown or nothing is known of it.
+    None is of the product's own group, and no two of one. Raises InputError where the product is unknown or nothing
+    is known of it.
     """
-    item = version.shelf.find(item_id)
+    shelf = version.shelf
+    item = shelf.find(item_id)
     if not item:
         raise InputError(f"found no item {item_id!r}; expected an id of the catalogue")
-    vectors = version.vectors if by == "content" else version.photo_vectors
-    likeness = vectors @ vectors[item] if vectors is not None and item < len(vectors) else None
-    if likeness is None or not likeness.any():
+    allowed = None if filter is None else shelf.mask(parse(filter))
+    near = nearest(version, item, allowed, shelf.members(item), MEMBERS * k if shelf.has_groups else k, by=by)
+    if near is None:
         what = "nothing is known of" if by == "content" else "no photo was looked at of"
         raise InputError(f"{what} item {item_id!r} that it could be compared by")
-    allowed = version.shelf.there if filter is None else version.shelf.mask(parse(filter))
-    if by == "photo" and vectors is not None:
-        allowed = allowed & vectors.any(axis=1)
-    scores = np.where(allowed, likeness, -np.inf).astype(np.float32)
-    scores[item] = -np.inf
-    order = np.lexsort((np.arange(len(scores)), -scores))[: k if by == "content" else CANDIDATES * k]
-    order = order[np.isfinite(scores[order])]
-    return _answer(version, order if by == "content" else _unlike_kinds(version, item, order)[:k], scores)
+    chosen = one_each(near.items, shelf.groups)[:k]
+    return _answer(version, chosen, dict(zip(near.items.tolist(), near.scores.tolist(), strict=True)))
 
 
-def _unlike_kinds(version: Version, item: int, others: Ints) -> Ints:
-    """The first of each group, none of the item's own: a group shares a product_code, else a title."""
-    shelf = version.shelf
+def nearest(
+    version: Version, item: int, allowed: Mask | None, without: Ints, n: int, *, by: Likeness = "content"
+) -> Found | None:
+    """The n products most like one, best first; None where nothing is known of it.
 
-    def group(item: int) -> str:
-        row = shelf.row(shelf.ids[item - 1])
-        return f"code {row['product_code']}" if row.get("product_code") else plain(str(row.get("title") or item))
-
-    seen, chosen = {group(item)}, []
-    for other in others.tolist():
-        if (kind := group(other)) not in seen:
-            seen.add(kind)
-            chosen.append(other)
-    return np.array(chosen, np.int64)
+    A score is the cosine of the vectors. By content, two of one category are nearer by OWN_CATEGORY, and two whose
+    categories stand under one by half of that: vectors alone would put a stein beside a beer.
+    """
+    shelf, vectors = version.shelf, version.vectors if by == "content" else version.photo_vectors
+    if vectors is None or item >= len(vectors) or not vectors[item].any():
+        return None
+    likeness = vectors @ vectors[item]
+    if by == "content":
+        for kin in shelf.kin:
+            likeness = likeness + OWN_CATEGORY / 2 * ((kin == kin[item]) & (kin[item] > 0))
+    shown = (shelf.there if allowed is None else allowed & shelf.there) & vectors.any(axis=1)
+    shown[without] = False
+    shown[item] = False
+    scores = np.where(shown, likeness, -np.inf).astype(np.float32)
+    n = min(n, int(shown.sum()))
+    best = np.argpartition(-scores, n - 1)[:n] if n else np.zeros(0, np.int64)
+    chosen = best[np.lexsort((best, -scores[best]))]
+    return Found(chosen, scores[chosen])
 
 
 def like_these(version: Version, matched: str | Sequence[str], k: int = 50) -> Answer:
@@ -94,7 +101,7 @@ def like_these(version: Version, matched: str | Sequence[str], k: int = 50) -> A
     there = version.shelf.there & ~own
     chosen = np.flatnonzero(there & (same | (cosines >= floor)))
     order = np.lexsort((chosen, -cosines[chosen], ~same[chosen]))
-    return _answer(version, chosen[order[:k]], cosines)
+    return _answer(version, chosen[order[:k]], dict(enumerate(cosines.tolist())))
 
 
 def _matched(version: Version, matched: str | Sequence[str]) -> Mask:
@@ -127,12 +134,10 @@ def _floor(seeds: Floats32) -> float:
     return max(LEAST, float(np.quantile(among.max(axis=1), 0.1)))
 
 
-def _answer(version: Version, items: Ints, scores: Floats | Floats32) -> Answer:
+def _answer(version: Version, items: Ints, scores: Mapping[int, float]) -> Answer:
     shelf = version.shelf
     shown = tuple(
-        Recommended(
-            shelf.ids[item - 1], float(scores[item]) if np.isfinite(scores[item]) else None, None, shelf.shown(item)
-        )
+        Recommended(shelf.ids[item - 1], scores[item] if np.isfinite(scores[item]) else None, None, shelf.shown(item))
         for item in items.tolist()
     )
     return Answer("", shown, version.name)

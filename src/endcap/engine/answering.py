@@ -1,7 +1,7 @@
 """From histories to lists, by one version of the model: scores, what may be shown, rules, reasons."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,21 +11,28 @@ from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.schema import GOALS, KINDS
 from endcap.data.vocabulary import Ints
+from endcap.engine import alike
 from endcap.engine.diversity import diversify
 from endcap.engine.explain import Visit, explain, placed_by
 from endcap.engine.explore import explore, with_ids
 from endcap.engine.filters import parse
+from endcap.engine.groups import one_each
 from endcap.engine.past import Past
 from endcap.engine.policy import Policy, arrange, companions, pinned_by
-from endcap.engine.relations import Relations
-from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot, Step
-from endcap.engine.retrieval import Found, Restriction
+from endcap.engine.requests import NEEDS_ITEM, Answer, Ask, Reason, Recommended, Slot, Step
+from endcap.engine.retrieval import Floats32, Found, Restriction
 from endcap.engine.version import Version
 from endcap.store.records import Happened
 
 DAY = 86_400.0
-BESIDE = 1.0
-"""Beside a product, what one standard deviation of likeness to it counts against one of the model's scores."""
+NEAR = 1.0
+"""In slot new, what a standard deviation of likeness to what was looked at counts against one of the model's scores."""
+LATEST = 5
+"""Products of the visitor that it is looked for near."""
+MEMBERS = 8
+"""Candidates for each place, of which a list takes one of a group."""
+NOT_PERSONAL: frozenset[Slot] = frozenset(["popular", "similar"])
+"""Slots whose lists are the same for everybody."""
 WIDE = 500
 """Candidates that diversity and limits per brand or category choose from."""
 KIND_OF_SLOT = {"product": "view", "cart": "cart", "purchased": "purchase"}
@@ -79,7 +86,9 @@ def answer(
 
     policies: a slot's rules, compiled for the version's shelf.
     """
-    complete = [[*past, *_brought(one, now)] for one, past in zip(asks, pasts, strict=True)]
+    complete = [
+        [] if one.slot in NOT_PERSONAL else [*past, *_brought(one, now)] for one, past in zip(asks, pasts, strict=True)
+    ]
     histories, unknown = version.memory.histories(complete, version.shelf.find, now)
     questions: list[Question | InputError] = []
     for place, (one, past) in enumerate(zip(asks, complete, strict=True)):
@@ -96,10 +105,15 @@ def answer(
     chosen = histories if len(good) == len(asks) else histories.take(np.array(good))
     goals = np.array([each.goal for each in understood], np.int64)
     batch = version.batch(chosen, goals, now)
-    wanted = max(_wanted(each, exploring) for each in understood)
+    wanted = max(_wanted(version, each, exploring) for each in understood)
     found = version.retriever.find(
         batch, [each.restriction for each in understood], [each.without for each in understood], wanted
     )
+    for n, each in enumerate(understood):
+        if each.ask.slot == "similar":
+            item = version.shelf.find(each.ask.item_id or "")
+            near = alike.nearest(version, item, each.restriction.allowed, each.without, wanted)
+            found[n] = near or Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
     for place, question, candidates in zip(good, understood, found, strict=True):
         listed, explored = _listed(version, question, candidates, exploring, random)
         missing = tuple(dict.fromkeys([*unknown[place], *_unknown(version, question.ask)]))
@@ -131,9 +145,9 @@ def _understood(
         raise InputError(f"found k = {ask.k}; expected at least 1")
     if not 0 <= ask.diversity <= 1:
         raise InputError(f"found diversity {ask.diversity}; expected 0 (by score) to 1 (as unlike as can be)")
-    if ask.slot == "product" and not ask.item_id:
-        raise InputError("found slot product without item_id; name the product that the list stands beside")
-    restriction = _restriction(version, ask, policy)
+    if ask.slot in NEEDS_ITEM and not ask.item_id:
+        raise InputError(f"found slot {ask.slot} without item_id; name the product that the list stands beside")
+    restriction = _restriction(version, ask, policy, history)
     if ask.slot == "again":
         owned = np.zeros(len(shelf) + 1, bool)
         owned[_owned(version, past)] = True
@@ -156,11 +170,10 @@ def _hidden(
 ) -> list[Ints]:
     """What must not be shown: what the request names, what was seen, what was bought too lately."""
     shelf = version.shelf
-    hidden = [np.array([*map(shelf.find, ask.exclude), *_beside(version, ask)], np.int64)]
+    hidden = [np.array(list(map(shelf.find, ask.exclude)), np.int64), _with_groups(version, ask, _beside(version, ask))]
     if ask.slot == "new":
-        seen = np.array([shelf.find(event.item_id) for event in past], np.int64)
-        hidden.append(Relations.of(shelf).with_alike(np.unique(seen)))
-    elif ask.slot == "email" or (not version.repeat and ask.slot != "again"):
+        hidden.append(_with_groups(version, ask, [shelf.find(event.item_id) for event in past]))
+    elif ask.slot == "email" or (not version.repeat and ask.slot not in ("again", *NOT_PERSONAL)):
         hidden.append(history.items)
     if policy is not None and policy.no_repeats is not None:
         hidden.append(np.array([item for event in past if (item := _bought(version, event, policy, now))], np.int64))
@@ -173,6 +186,13 @@ def _owned(version: Version, past: Past) -> Ints:
     return np.array(
         [version.shelf.find(event.item_id) for event in past if event.kind == "purchase" or not sold], np.int64
     )
+
+
+def _with_groups(version: Version, ask: Ask, items: Iterable[int]) -> Ints:
+    """Items and, where lists have one of a group, those that are one with them."""
+    if not ask.one_per_group or not version.shelf.has_groups:
+        return np.array(list(items), np.int64)
+    return np.concatenate([version.shelf.members(item) for item in {*items} if item] + [np.zeros(0, np.int64)])
 
 
 def _beside(version: Version, ask: Ask) -> list[int]:
@@ -199,7 +219,7 @@ def _goal(version: Version, ask: Ask) -> int:
     return KIND_INDEX[ask.goal]
 
 
-def _restriction(version: Version, ask: Ask, policy: Policy | None) -> Restriction:
+def _restriction(version: Version, ask: Ask, policy: Policy | None, history: Histories) -> Restriction:
     shelf = version.shelf
     allowed = shelf.there if shelf.gone else None
     if ask.filter:
@@ -208,17 +228,25 @@ def _restriction(version: Version, ask: Ask, policy: Policy | None) -> Restricti
     if policy is not None:
         allowed = policy.allowed if allowed is None else allowed & policy.allowed
         bonus = policy.bonus
-    if ask.slot == "product" and ask.item_id and (item := shelf.find(ask.item_id)):
-        near = version.likeness(item)
-        if near is not None:
-            bonus = BESIDE * near if bonus is None else bonus + BESIDE * near
+    if ask.slot == "new" and len(history.items):
+        near = _near(version, history)
+        bonus = near if bonus is None or near is None else bonus + near
     return Restriction(allowed, bonus)
 
 
-def _wanted(question: Question, exploring: Exploring) -> int:
+def _near(version: Version, history: Histories) -> Floats32 | None:
+    """(items + 1,) how like the likest of the visitor's latest products each is, in standard deviations."""
+    latest = list(dict.fromkeys(history.items[::-1].tolist()))[:LATEST]
+    near = [each for item in latest if (each := version.likeness(item)) is not None]
+    return NEAR * np.max(near, axis=0) if near else None
+
+
+def _wanted(version: Version, question: Question, exploring: Exploring) -> int:
     ask, policy = question.ask, question.policy
     chooses = ask.diversity > 0 or (policy is not None and bool(policy.at_most))
-    return max(WIDE if chooses else 0, ask.k + (exploring.pool if exploring.places else 0))
+    more = ask.one_per_group and version.shelf.has_groups
+    wanted = ask.k + (exploring.pool if exploring.places else 0)
+    return max(WIDE if chooses else 0, MEMBERS * wanted if more else wanted)
 
 
 def _listed(
@@ -230,11 +258,14 @@ def _listed(
     if ask.diversity and version.vectors is not None:
         items = items[diversify(scores, version.vectors[items], strength=ask.diversity, k=len(items))]
     fixed: list[int] = []
+    pins = () if policy is None else (*policy.pins, *enumerate(companions(policy, _beside(version, ask))))
+    if ask.one_per_group and version.shelf.has_groups:
+        codes = version.shelf.groups
+        items = one_each(items, codes, codes[[item for _, item in pins]] if pins else ())
     if policy is not None:
         # Pins too must be allowed by the request, and not be among what it leaves out.
         allowed = (policy.allowed if question.restriction.allowed is None else question.restriction.allowed).copy()
         allowed[question.without] = False
-        pins = (*policy.pins, *enumerate(companions(policy, _beside(version, ask))))
         stricter = replace(policy, allowed=allowed, pins=pins)
         items = arrange(items, stricter, ask.k + (exploring.pool if exploring.places else 0))
         pinned = {item for _, item in pins}

@@ -5,8 +5,8 @@ import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -17,6 +17,7 @@ from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
 from endcap.engine import alike
+from endcap.engine import page as pages
 from endcap.engine.alike import Likeness
 from endcap.engine.answering import Exploring, Given, answer
 from endcap.engine.arriving import check_photo, checked, keep
@@ -65,6 +66,7 @@ class Engine:
         self._seen = Revisions()
         self._rules: Mapping[str, Rule] = {}
         self._policies: dict[tuple[Shelf, Slot], Policy] = {}
+        self._listed: dict[Shelf, tuple[Mapping[str, Rule] | None, float, Shelf]] = {}
         self._random = np.random.default_rng()
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._shown: queue.SimpleQueue[Shown] = queue.SimpleQueue()
@@ -99,6 +101,15 @@ class Engine:
 
     def recommend(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
         """A list for each request, or what is wrong with it. The last event of a visitor counts."""
+        return self._recommend(asks, lambda given: given)
+
+    def page(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
+        """The shelves of one page, in their order: no product stands on two of them, see engine/page.py."""
+        return self._recommend(pages.asked(asks), lambda given: pages.arranged(asks, given, self.live.shelf))
+
+    def _recommend(
+        self, asks: Sequence[Ask], arranged: Callable[[list[Given | InputError]], list[Given | InputError]]
+    ) -> list[Answer | InputError]:
         self.refresh()
         now = time.time()
         with self._lock:
@@ -107,15 +118,18 @@ class Engine:
             if ask.history is None:
                 self._identify(ask.visitor)
         pasts = self.pasts(asks)
-        results: list[Answer | InputError] = [_NOTHING] * len(asks)
+        found: list[Given | InputError] = [_NOTHING] * len(asks)
         test = _test(roles) if "candidate" in roles else None
         arms = self._arms(asks, roles, shares)
         for role, places in _parts(asks, arms, roles).items():
             given = self._answers(roles[role], [asks[n] for n in places], [pasts[n] for n in places], now)
             for place, one in zip(places, given, strict=True):
-                results[place] = one if isinstance(one, InputError) else one.answer
-                if isinstance(one, Given) and self.store is not None:
-                    self._shown.put(_shown(asks[place], one, now, test, arms[place]))
+                found[place] = one
+        found = arranged(found)
+        results = [one if isinstance(one, InputError) else one.answer for one in found]
+        for ask, one, role in zip(asks, found, arms, strict=True):
+            if isinstance(one, Given) and one.answer.recommendation_id and self.store is not None:
+                self._shown.put(_shown(ask, one, now, test, role))
         if "shadow" in roles:
             common = [n for n, ask in enumerate(asks) if ask.slot not in roles]  # of what the live model answered
             self._overshadow(
@@ -356,6 +370,20 @@ class Engine:
             ]
 
         self._shadow.compare(pairs)
+
+    def listed(self, version: Version) -> Shelf:
+        """The catalogue without what rules hide in every slot: what pages may show that are no recommendations."""
+        rules = {rule_id: rule for rule_id, rule in self._rules.items() if not rule.slots}
+        if not rules:
+            return version.shelf
+        known, until, shelf = self._listed.get(version.shelf, (None, 0.0, version.shelf))
+        now = time.time()
+        if known is not self._rules or until <= now:
+            policy = version.policy(rules, "home", now)
+            hidden = frozenset(version.shelf.ids[item - 1] for item in np.flatnonzero(~policy.allowed[1:]) + 1)
+            shelf = replace(version.shelf, gone=version.shelf.gone | hidden) if hidden else version.shelf
+            self._listed = {version.shelf: (self._rules, policy.until, shelf)}
+        return shelf
 
     def _policy(self, version: Version, slot: Slot, now: float) -> Policy | None:
         """The rules of a slot for a catalogue, compiled once for as long as the same ones hold."""

@@ -6,9 +6,24 @@ from typing import Any, Literal
 
 from endcap.store.records import Visitor
 
-Slot = Literal["home", "product", "cart", "purchased", "again", "new", "email"]
-"""Where the list stands: a home page, beside a product, in the cart, after a purchase, among what was bought before,
-among what the visitor never had, in a message."""
+Slot = Literal["home", "popular", "again", "new", "similar", "product", "cart", "purchased", "email"]
+"""Where the list stands, and what it is for.
+
+| slot | what |
+|---|---|
+| home | for the visitor |
+| popular | what many like, whoever asks |
+| again | what the visitor bought before |
+| new | what the visitor never had, near what they looked at last |
+| similar | like one product, whoever asks |
+| product | beside one product: what is often next |
+| cart | goes with what lies in the cart |
+| purchased | after a purchase |
+| email | in a message: nothing that the visitor had |
+"""
+
+NEEDS_ITEM: frozenset[Slot] = frozenset(["product", "similar"])
+"""Slots that stand beside a product."""
 
 Goal = Literal["view", "cart", "purchase", "review"]
 
@@ -44,6 +59,7 @@ class Ask:
     exclude: tuple[str, ...] = ()
     diversity: float = 0.0  # 0 to 1: how much unlikeness counts against the score
     explain: bool = False
+    one_per_group: bool = True  # of products that are one for people (engine/groups.py), at most one
 
 
 @dataclass(frozen=True)

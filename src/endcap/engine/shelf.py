@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from endcap.data.catalog import NUMBERS, Catalog
 from endcap.data.schema import ITEM_COLUMNS, SEPARATOR
+from endcap.data.vocabulary import Ints
+from endcap.engine.columns import plain
 from endcap.engine.filters import Filter
+from endcap.engine.groups import Codes, Keys, groups, keys
 from endcap.features import cells
 from endcap.store.records import ItemChange
 
@@ -31,6 +34,7 @@ class Shelf:
     aliases: Mapping[str, str]  # a variant's id or SKU -> its product's id
     rows: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # id -> the whole row, of what changed or is new
     gone: frozenset[str] = frozenset()  # ids taken out of the shop
+    of_base: list[Keys] = field(default_factory=list)  # what connects the products of the base, once it was asked for
 
     @classmethod
     def of(cls, catalog: Catalog, aliases: Mapping[str, str]) -> "Shelf":
@@ -97,6 +101,42 @@ class Shelf:
         return pa.table({name: pa.array([_cell(row, name) for row in rows], _type(name)) for name in names})
 
     @cached_property
+    def groups(self) -> Codes:
+        """(items + 1,) a number per product, the same for those that are one for people; 0 is padding."""
+        if not self.of_base:
+            self.of_base.append(keys(self.base))
+        connected = [*self.of_base[0], *[()] * (len(self) - len(self.base))]
+        changed = list(self.rows)
+        for item_id, own in zip(changed, keys(Catalog(self.table(changed))), strict=True):
+            connected[self.index[item_id] - 1] = own
+        return groups(connected)
+
+    @cached_property
+    def kin(self) -> tuple[Codes, Codes]:
+        """(items + 1,) twice: a number for each product's category, and for the one above that; 0 where not known."""
+        texts = [plain(cell.split(SEPARATOR)[0]) for cell in self.whole.categories]
+        above = [text.rpartition(cells.LEVEL.strip())[0].strip() for text in texts]
+        return _numbered(texts), _numbered(above)
+
+    @cached_property
+    def has_groups(self) -> bool:
+        """Whether any two products are one for people."""
+        return len(np.unique(self.groups)) < len(self.groups)
+
+    def members(self, item: int) -> Ints:
+        """The products in the shop that are one with this one, itself included, ascending."""
+        order, starts = self._by_group
+        code = self.groups[item]
+        own = order[starts[code] : starts[code + 1]]
+        return own[self.there[own]]
+
+    @cached_property
+    def _by_group(self) -> tuple[Ints, Ints]:
+        """Items by group, and where each group begins."""
+        order = np.argsort(self.groups, kind="stable")
+        return order, np.searchsorted(self.groups[order], np.arange(self.groups.max() + 2))
+
+    @cached_property
     def there(self) -> NDArray[np.bool_]:
         """(items + 1,) whether a product is in the shop."""
         mask = np.ones(len(self) + 1, dtype=bool)
@@ -147,6 +187,11 @@ class Shelf:
         places = {item_id: place for item_id in item_ids if 0 < (place := self.index.get(item_id, 0)) <= len(self.base)}
         rows = self.base.table.take(pa.array([place - 1 for place in places.values()], pa.int64())).to_pylist()
         return dict(zip(places, rows, strict=True))
+
+
+def _numbered(texts: Sequence[str]) -> Codes:
+    number = {"": 0}
+    return np.array([number.setdefault(text, len(number)) for text in texts], np.int32)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

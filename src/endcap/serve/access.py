@@ -15,8 +15,8 @@ from endcap.serve.keys import LOCAL_KEY, Keys, PublicKey, SecretKey
 
 OPEN = ("/v1/health/live", "/v1/health/ready", "/docs", "/openapi.json", "/widget", "/shop/", "/photo/")
 """What needs no key: it tells nothing of the shop, or is what the shop shows to everybody. Home, "/", is too."""
-PUBLIC_POSTS = ("/v1/events", "/v1/recommendations", "/v1/visitors")
-READING_POSTS = ("/v1/recommendations",)
+PUBLIC_POSTS = ("/v1/events", "/v1/pages", "/v1/recommendations", "/v1/visitors")
+READING_POSTS = ("/v1/pages", "/v1/recommendations")
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,18 @@ class ListAnswer(BaseModel):
     notes: list[str]
 
 
+class ShelfAnswer(ListAnswer):
+    """A list of a page; one without items has too few to be a shelf."""
+
+    slot: str
+
+
+class PageAnswer(BaseModel):
+    """The lists of a page, in the order in which they were asked for."""
+
+    shelves: list[ShelfAnswer]
+
+
 class RecordedAnswer(BaseModel):
     """Events that are kept now."""
 

@@ -17,6 +17,7 @@ from endcap.serve.answers import (
     ForgottenAnswer,
     HealthAnswer,
     ListAnswer,
+    PageAnswer,
     RecordedAnswer,
     RevisionAnswer,
     RuleAnswer,
@@ -29,7 +30,7 @@ from endcap.serve.errors import Refused
 from endcap.serve.keys import PublicKey
 from endcap.serve.schemas import Beside, FilterText, ItemBody, ItemsBody, K, NewItemBody, Promote, RollBack, Token
 from endcap.serve.serving import By, Here, Serving, caller_of, serving_of
-from endcap.serve.translate import ask_of, events_of, list_of, row_of, rows_of
+from endcap.serve.translate import ask_of, asks_of, events_of, list_of, page_of, row_of, rows_of
 from endcap.serve.visitors import Claim, new_session, sign
 
 router = APIRouter()
@@ -50,6 +51,16 @@ async def recommend(request: Request) -> Response:
     body = await bodies.read(request, bodies.ASK)
     token = request.query_params.get("visitor")
     return reply(list_of(await here.recommend(ask_of(body, token, lambda claim: here.visitor(claim, caller)))))
+
+
+@router.post("/v1/pages", responses=says(PageAnswer), openapi_extra=takes(bodies.PAGE), tags=["visitors"])
+async def page(request: Request) -> Response:
+    """All shelves of a page at once: no product stands on two of them, none beside itself or what lies in the cart."""
+    here, caller = serving_of(request), caller_of(request)
+    body = await bodies.read(request, bodies.PAGE)
+    token = request.query_params.get("visitor")
+    asks = asks_of(body, token, lambda claim: here.visitor(claim, caller))
+    return reply(page_of(asks, await here.page(asks)))
 
 
 @router.post("/v1/events", responses=says(RecordedAnswer), openapi_extra=takes(bodies.EVENTS), tags=["visitors"])

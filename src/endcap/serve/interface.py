@@ -44,6 +44,9 @@ class Engine(Protocol):
     def recommend(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
         """One result for each."""
 
+    def page(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
+        """One result for each shelf of a page."""
+
     def similar(self, item_id: str, k: int, filter: str | None = None, *, by: Likeness = "content") -> Answer:  # noqa: A002
         """Raises InputError where the item is unknown."""
 

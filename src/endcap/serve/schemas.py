@@ -211,6 +211,43 @@ class AskBody(Body):
     exclude: Annotated[list[Id], Field(max_length=1000)] = []
     diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
     explain: bool = False
+    one_per_group: bool = True  # of products that read alike, or are colours and sizes of one, at most one
+    visitor: Token | None = None
+    user_signature: Signature | None = None
+
+
+class ShelfBody(Body):
+    """A list of a page; what the page shows and what lies in the cart are the page's, where it has none of its own."""
+
+    slot: Slot = "home"
+    k: K = 12
+    filter: FilterText | None = None
+    item_id: Id | None = None
+    cart: Annotated[list[Id], Field(max_length=100)] | None = None
+    diversity: Annotated[float, Field(ge=0, le=1)] = 0.0
+    explain: bool | None = None
+
+
+class PageBody(Body):
+    """All shelves of a page in their order: no product stands on two of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"session_id": "s1", "item_id": "4711", "shelves": [{"slot": "similar"}, {"slot": "product", "k": 6}]}
+            ]
+        }
+    )
+
+    user_id: Id | None = None
+    session_id: Id | None = None
+    history: Annotated[list[AnyStep], Field(max_length=1000)] | None = None
+    item_id: Id | None = None
+    cart: Annotated[list[Id], Field(max_length=100)] = []
+    goal: Goal | None = None
+    exclude: Annotated[list[Id], Field(max_length=1000)] = []
+    explain: bool = False
+    shelves: Annotated[list[ShelfBody], Field(min_length=1, max_length=12)]
     visitor: Token | None = None
     user_signature: Signature | None = None
 

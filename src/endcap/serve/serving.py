@@ -35,6 +35,7 @@ class Serving:
     rates: Rates
     metrics: Metrics
     recommend: Gather[Ask, Answer]
+    page: Gather[Sequence[Ask], list[Answer | InputError]]
     record: Gather[Sequence[Event], list[bool]]
 
     @classmethod
@@ -48,14 +49,18 @@ class Serving:
         def recommend(asks: Sequence[Ask]) -> Sequence[Answer | InputError]:
             return engine.recommend(asks)
 
+        def pages(asked: Sequence[Sequence[Ask]]) -> list[list[Answer | InputError]]:
+            return [engine.page(asks) for asks in asked]
+
         metrics = Metrics()
-        sizes = {call: metrics.batches.labels(call).observe for call in ("recommend", "record")}
+        sizes = {call: metrics.batches.labels(call).observe for call in ("recommend", "page", "record")}
         return cls(
             engine,
             config,
             Rates(),
             metrics,
             Gather(recommend, most=config.batch, waiting=config.waiting, on_batch=sizes["recommend"]),
+            Gather(pages, most=config.batch, waiting=config.waiting, weigh=len, on_batch=sizes["page"]),
             Gather(record, most=MOST_AT_ONCE, waiting=config.waiting, weigh=len, on_batch=sizes["record"]),
         )
 
@@ -76,6 +81,7 @@ class Serving:
     def close(self) -> None:
         """Ends what runs, writes what waits."""
         self.recommend.close()
+        self.page.close()
         self.record.close()
         self.engine.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 from endcap.data.errors import InputError
 from endcap.data.sources.products import joined
 from endcap.engine.requests import Answer, Ask, Recommended, Step
-from endcap.serve.schemas import AskBody, EventBody, EventsBody, ItemBody, ItemsBody, NewItemBody, StepBody
+from endcap.serve.schemas import AskBody, EventBody, EventsBody, ItemBody, ItemsBody, NewItemBody, PageBody, StepBody
 from endcap.serve.visitors import Claim
 from endcap.store.records import Event, Visitor
 
@@ -73,7 +73,30 @@ def ask_of(body: AskBody, token: str | None, who: Who) -> Ask:
         exclude=tuple(body.exclude),
         diversity=body.diversity,
         explain=body.explain,
+        one_per_group=body.one_per_group,
     )
+
+
+def asks_of(body: PageBody, token: str | None, who: Who) -> list[Ask]:
+    """The shelves of a page; token: of the query, where the body has none."""
+    visitor = who(Claim(body.user_id, body.session_id, body.visitor or token, body.user_signature))
+    history = None if body.history is None else tuple(_step(each) for each in body.history)
+    return [
+        Ask(
+            visitor=visitor,
+            history=history,
+            item_id=shelf.item_id or body.item_id,
+            cart=tuple(body.cart if shelf.cart is None else shelf.cart),
+            goal=body.goal,
+            slot=shelf.slot,
+            k=shelf.k,
+            filter=shelf.filter,
+            exclude=tuple(body.exclude),
+            diversity=shelf.diversity,
+            explain=body.explain if shelf.explain is None else shelf.explain,
+        )
+        for shelf in body.shelves
+    ]
 
 
 def _step(body: str | StepBody) -> Step:
@@ -108,6 +131,15 @@ def list_of(answer: Answer) -> Mapping[str, Any]:
         "unknown": answer.unknown,
         "notes": answer.notes,
     }
+
+
+def page_of(asks: Sequence[Ask], answers: Sequence[Answer | InputError]) -> Mapping[str, Any]:
+    """What is sent of a page; raises InputError where a shelf cannot be answered, and says which."""
+    for place, one in enumerate(answers, start=1):
+        if isinstance(one, InputError):
+            raise InputError(f"shelf {place}: {one}")
+    lists = [list_of(one) for one in answers if isinstance(one, Answer)]
+    return {"shelves": [{"slot": ask.slot, **one} for ask, one in zip(asks, lists, strict=True)]}
 
 
 def _items(items: Sequence[Recommended]) -> list[dict[str, Any]]:

@@ -75,6 +75,11 @@ class Page:
         return self.version.shelf
 
     @cached_property
+    def listed(self) -> Shelf:
+        """The catalogue without what rules hide everywhere: what departments, searches and doors are made of."""
+        return self.shop.engine.listed(self.version)
+
+    @cached_property
     def guest(self) -> Guest:
         """Who looks at it."""
         return guest_of(self.request)
@@ -131,7 +136,7 @@ class Page:
             public_key=None if key is None and self.guest.key.name == "local" else self.guest.key.public,
             basket=self.basket,
             made_up=".simulated" if self.shop.is_simulated else "",  # of texts that speak of the log's users
-            departments=tree(self.shelf).below()[:NAVIGATION],
+            departments=tree(self.listed).below()[:NAVIGATION],
             theme=theme if theme in THEMES else None,
             upright=self.shop.folder is not None and self.shop.folder.is_upright,
             has_prices=has_prices(self.shelf),

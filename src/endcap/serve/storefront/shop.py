@@ -64,7 +64,7 @@ class Shop:
         threading.Thread(target=self._warm, name="endcap-shop", daemon=True).start()
 
     def _warm(self) -> None:
-        shelf = self.engine.live.shelf
+        shelf = self.engine.listed(self.engine.live)
         tree(shelf)
         search(shelf, "a word")
         image_sources(shelf)

@@ -1,6 +1,7 @@
 """The pages: each asks the shop, and fills a template."""
 
 import logging
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -9,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from endcap.engine.columns import plain
+from endcap.engine.requests import Slot
 from endcap.serve.assets import FOR_EVER
 from endcap.serve.bodies import PathId
 from endcap.serve.errors import Refused
 from endcap.serve.storefront import head, past
 from endcap.serve.storefront.catalogue import (
-    Category,
     Product,
     described,
     facts,
@@ -40,7 +41,11 @@ DOORS = 8
 PERSONAL = 240
 """Products of a category that come in the visitor's own order; who leafs on sees the others."""
 FEW = 12
-"""Products that a category must have for a shelf of nothing else."""
+"""Products that a category must have for a shelf of nothing else; as many stand on one."""
+DEPARTMENTS = 3
+"""Departments with a shelf of their own, for whom the shop knows nothing of."""
+JUST_SEEN = 50
+MOSAIC = 6
 LONGEST_SEARCH = 200
 ORDER = "endcap order"
 FORGOTTEN = "endcap forgotten"
@@ -61,17 +66,23 @@ List = Annotated[str | None, Query(alias="list", max_length=64)]
 @router.get("/")
 def home(page: Here) -> Response:
     """For whom the shop knows: what is for them, and why; for everybody: departments, and what many like."""
-    popular = products(page.shelf, best(page.version, (), POPULAR))
+    many = best(page.version, (), POPULAR)
+    popular = products(page.shelf, many[page.listed.there[many]])
     photographed = {name: Product(item_id, "").photo for name, item_id in page.shop.first_photos(page.shelf).items()}
     photographed |= {each.category[0]: each.photo for each in reversed(popular)
                     if each.category and page.shop.has_photo(page.shelf, each.item_id)}  # fmt: skip
+    done = page.shop.past(page.guest.visitor)
     return page.render(
         "home.html",
-        description=page.say("hero.text", products=page.say.number(int(page.shelf.there.sum()))),
-        because=_because(page, page.shop.past(page.guest.visitor)),
+        description=page.say("hero.text", products=page.say.number(int(page.listed.there.sum()))),
+        known=bool(done),
+        shelves=_shelves(page, done),
+        excluded=[*page.basket, *_only_looked_at(done)],
+        because=_because(page, done),
+        mosaic=_mosaic(page, popular),
         popular=popular,
-        doors=[(each, photographed.get(each.path[0], each.pattern)) for each in tree(page.shelf).below()[:DOORS]],
-        size=int(page.shelf.there.sum()),
+        doors=[(each, photographed.get(each.path[0], each.pattern)) for each in tree(page.listed).below()[:DOORS]],
+        size=int(page.listed.there.sum()),
         households=_households(page),
     )
 
@@ -79,27 +90,27 @@ def home(page: Here) -> Response:
 @router.get("/shop/category/{category:path}")
 def category(page: Here, category: PathId) -> Response:
     """The products of a category, the visitor's own order first."""
-    found = tree(page.shelf).find(category)
+    found = tree(page.listed).find(category)
     if found is None:
         raise Refused(404, "not_found", f"there is no category {category!r}")
     choice = _choice(page)
     first = best(page.version, page.shop.past(page.guest.visitor), PERSONAL, category_filter(found.path))
-    shown = listing(page.shelf, in_category(page.shelf, found.path, first), choice)
-    return _listed(page, "category.html", shown, category=found, above=tree(page.shelf).above(found.path),
-                   below=tree(page.shelf).below(found.path))  # fmt: skip
+    shown = listing(page.listed, in_category(page.listed, found.path, first), choice)
+    return _listed(page, "category.html", shown, category=found, above=tree(page.listed).above(found.path),
+                   below=tree(page.listed).below(found.path))  # fmt: skip
 
 
 @router.get("/shop/categories")
 def categories(page: Here) -> Response:
     """All departments with what is below them."""
-    known = tree(page.shelf)
+    known = tree(page.listed)
     return page.render("categories.html", groups=[(each, known.below(each.path)) for each in known.below()])
 
 
 @router.get("/shop/search")
 def find_products(page: Here, q: Annotated[str, Query(max_length=LONGEST_SEARCH)] = "") -> Response:
     """What fits the words, best first."""
-    shown = listing(page.shelf, search(page.shelf, q), _choice(page))
+    shown = listing(page.listed, search(page.listed, q), _choice(page))
     return _listed(page, "search.html", shown, asked=q.strip())
 
 
@@ -109,9 +120,9 @@ def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
     item = find(page.shelf, item_id)
     if not item:
         raise Refused(404, "not_found", f"there is no product {item_id!r}")
-    shown, known = product(page.shelf, item), tree(page.shelf)
+    shown, known = product(page.shelf, item), tree(page.listed)
     _looked(page, shown, found)
-    above = known.above(shown.category)
+    above, looks = known.above(shown.category), alike_by_photo(page.version, shown.item_id)
     row = page.shelf.row(shown.item_id)
     return page.render(
         "product.html",
@@ -123,9 +134,10 @@ def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
         options=options(page.shelf, item),
         stocked=in_stock(page.shelf, item),
         found=found,
-        similar=_similar(page, above),
-        elsewhere=_elsewhere(page, above),
-        looks=alike_by_photo(page.version, shown.item_id),
+        known=any(event.item_id != shown.item_id for event in page.shop.past(page.guest.visitor)),
+        excluded=[*page.basket, *(each.item_id for each in looks)],
+        looks=looks,
+        has_similar=page.version.likeness(item) is not None,
     )
 
 
@@ -222,18 +234,44 @@ def _because(page: Page, done: list[Happened]) -> dict[str, str]:
             for item_id, (kind, title) in past.reasons(page.shelf, done).items()}  # fmt: skip
 
 
-def _similar(page: Page, above: list[Category]) -> str | None:
-    """A model that knows nothing of what products are would find what goes with one, not what is like it."""
-    if page.version.knows_content:
-        return None
-    return next((category_filter(each.path) for each in reversed(above) if each.size >= FEW), None)
+@dataclass(frozen=True)
+class Shelved:
+    """A shelf of the home page."""
+
+    slot: Slot
+    heading: str
+    filter: str | None = None
 
 
-def _elsewhere(page: Page, above: list[Category]) -> str | None:
-    """What goes with a product is of another category, where there is one."""
-    if not above or above[-1].size == page.shelf.there.sum():
-        return None
-    return f"NOT {category_filter(above[-1].path)}"
+def _shelves(page: Page, done: list[Happened]) -> list[Shelved]:
+    """For whom the shop knows nothing of: what many like, in all and by department. For others: what is for them."""
+    if not done:
+        departments = [each for each in tree(page.listed).below() if each.size >= FEW][:DEPARTMENTS]
+        return [
+            Shelved("popular", page.say("popular")),
+            *(Shelved("popular", each.name, category_filter(each.path)) for each in departments),
+        ]
+    bought = any(event.kind == "purchase" for event in done)
+    return [
+        Shelved("home", page.say("shelf.home")),
+        *[Shelved("again", page.say("shelf.again"))] * bought,
+        Shelved("new", page.say("shelf.new")),
+    ]
+
+
+def _only_looked_at(done: list[Happened]) -> list[str]:
+    """The latest products that were looked at and no more: whoever wants them again knows where they are."""
+    more = {event.item_id for event in done if event.kind not in ("view", "click")}
+    looked = dict.fromkeys(event.item_id for event in reversed(done) if event.item_id not in more)
+    return list(looked)[:JUST_SEEN]
+
+
+def _mosaic(page: Page, popular: list[Product]) -> list[Product]:
+    """Six products of unlike categories, those with a photo first; none of those that stand first on the shelf."""
+    photographed = sorted(popular[FEW:], key=lambda each: not page.shop.has_photo(page.shelf, each.item_id))
+    unlike = {each.category: each for each in reversed(photographed)}
+    chosen = [each for each in photographed if unlike.get(each.category) is each]
+    return (chosen if len(chosen) >= MOSAIC else photographed)[:MOSAIC]
 
 
 def _basket(page: Page) -> dict[str, Any]:

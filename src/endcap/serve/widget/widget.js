@@ -6,6 +6,7 @@ const PATIENCE = 8000; // ms for an answer
 const TOGETHER = 400; // ms in which impressions are sent at once
 const NEAR = '300px'; // from the window: a shelf that nobody scrolls to asks for nothing
 const MOST = 100; // products of a list, of which `because` finds those with one reason
+const MOST_EXCLUDED = 1000; // that the API takes
 const FEW = 3; // fewer are no shelf of their own
 const WORDS = { en: ['Back', 'More'], zh: ['向前', '更多'] };
 
@@ -123,6 +124,42 @@ function ids(text) {
 
 const initials = (title) => [...title.matchAll(/[\p{L}\p{N}]+/gu)].slice(0, 2).map(([word]) => [...word][0]).join('');
 
+/** The shelves inside it ask together, so that no product stands on two of them. */
+class Page extends HTMLElement {
+  #waiting = [];
+  #shown = new Map(); // shelf -> ids
+
+  connectedCallback() { this.style.display ||= 'contents'; }
+
+  /** The answer for one shelf; all that ask in one turn are one request. */
+  ask(shelf, url, body) {
+    return new Promise((resolve, reject) => {
+      this.#waiting = this.#waiting.filter((each) => each.shelf !== shelf);
+      this.#waiting.push({ shelf, url, body, resolve, reject });
+      if (this.#waiting.length === 1) setTimeout(() => this.#send());
+    });
+  }
+
+  async #send() {
+    const asked = this.#waiting.sort((one, other) => one.shelf.compareDocumentPosition(other.shelf) & 4 ? -1 : 1);
+    this.#waiting = [];
+    for (const { shelf } of asked) this.#shown.delete(shelf);
+    for (const shelf of this.#shown.keys()) if (!this.contains(shelf)) this.#shown.delete(shelf);
+    const { visitor, user_id, user_signature } = asked[0].body;
+    const exclude = [...(ids(this.getAttribute('exclude')) || []), ...[...this.#shown.values()].flat()].slice(0, MOST_EXCLUDED);
+    const shelves = asked.map(({ body: { slot, k, filter, item_id, cart, explain } }) => ({ slot, k, filter, item_id, cart, explain }));
+    try {
+      const answer = await post(asked[0].url, { visitor, user_id, user_signature, exclude, shelves });
+      asked.forEach(({ shelf, resolve }, place) => {
+        this.#shown.set(shelf, answer.shelves[place].items.map(({ id }) => id));
+        resolve(answer.shelves[place]);
+      });
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
+  }
+}
+
 class Shelf extends HTMLElement {
   static observedAttributes = ['api', 'key', 'visitor', 'user', 'user-signature', 'slot', 'item', 'cart', 'filter', 'k',
     'title', 'heading', 'lang', 'currency', 'href', 'image', 'explain', 'because'];
@@ -234,7 +271,9 @@ class Shelf extends HTMLElement {
     this.#section.setAttribute('aria-busy', 'true');
     try {
       const body = this.#question(this.getAttribute('visitor') || await visitorOf(this.#api, this.#query));
-      const answer = await post(`${this.#api}/v1/recommendations${this.#query}`, body, signal);
+      const page = this.closest('endcap-page');
+      const answer = page ? await page.ask(this, `${this.#api}/v1/pages${this.#query}`, body)
+        : await post(`${this.#api}/v1/recommendations${this.#query}`, body, signal);
       if (!signal.aborted) this.#show(answer, body);
     } catch (error) {
       if (signal.aborted) return;
@@ -383,4 +422,5 @@ class Shelf extends HTMLElement {
   }
 }
 
+customElements.get('endcap-page') || customElements.define('endcap-page', Page);
 customElements.get('endcap-shelf') || customElements.define('endcap-shelf', Shelf);
