@@ -324,7 +324,7 @@ def test_stepping_into_a_household(client: TestClient) -> None:
     ]
     form = hidden(client.get("/shop/you").text)
     home = client.post("/shop/household", content=urlencode({"form": form, "user_id": "ann"}))
-    assert "You are household <bdi>ann</bdi>" in home.text
+    assert "You are customer <bdi>ann</bdi>" in home.text
     assert "Because you bought" in html.unescape(home.text)
     assert len(re.findall(r'class="kind" title="bought"', client.get("/shop/you").text)) == 9
     user = re.search(r'user="ann" user-signature="(\w{64})"', home.text)
@@ -332,7 +332,7 @@ def test_stepping_into_a_household(client: TestClient) -> None:
     form = hidden(client.get("/shop/you").text)
     assert client.post("/shop/household", content=urlencode({"form": form, "user_id": "none"})).status_code == 404
     home = client.post("/shop/household", content=urlencode({"form": form, "user_id": ""}))
-    assert "You are household" not in home.text
+    assert "You are customer" not in home.text
     assert "Nothing yet" in client.get("/shop/you").text
 
 

@@ -126,16 +126,14 @@ class Page:
         """A page, with the cookies that its browser does not have yet."""
         theme = self.request.cookies.get("endcap_theme")
         key = caller_of(self.request).key
-        text = TEMPLATES.get_template(
-            template
-        ).render(
+        text = TEMPLATES.get_template(template).render(
             page=self,
             say=self.say,
             shop=self.shop,
             guest=self.guest,
             public_key=None if key is None and self.guest.key.name == "local" else self.guest.key.public,
             basket=self.basket,
-            made_up=".simulated" if self.shop.is_simulated else "",  # of texts that speak of the log's users
+            made_up=self.shop.people,
             departments=tree(self.listed).below()[:NAVIGATION],
             theme=theme if theme in THEMES else None,
             upright=self.shop.folder is not None and self.shop.folder.is_upright,

@@ -27,6 +27,8 @@ from endcap.serve.storefront.seen import HeatMaps
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, Happened, Visitor
 
+HOUSEHOLDS = "completejourney"
+"""The log whose users are households."""
 MOST_ORIGINS = 20
 LATEST_LIKED = 200
 """Events of a user by which it is said what they like."""
@@ -78,6 +80,12 @@ class Shop:
     def is_simulated(self) -> bool:
         """Whether the model learned from visits that nobody made."""
         return self.engine.live.artifact.config.data.events == simulated.NAME
+
+    @property
+    def people(self) -> str:
+        """The ending of texts that speak of the log's users: households, made-up visitors, else customers."""
+        events = self.engine.live.artifact.config.data.events
+        return {simulated.NAME: ".simulated", HOUSEHOLDS: ""}.get(events, ".customer")
 
     @property
     def version(self) -> Version:
