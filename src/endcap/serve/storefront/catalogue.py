@@ -89,6 +89,8 @@ class Product:
     currency: str | None = None
     rating: float | None = None
     rating_count: float | None = None
+    kinds: int = 1  # products that are one with it for people, itself included
+    is_from: bool = False  # whether others of them cost more
 
     @property
     def by(self) -> str | None:

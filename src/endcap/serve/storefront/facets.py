@@ -73,7 +73,7 @@ def facets(shelf: Shelf, items: Ints, chosen: Mapping[str, Sequence[str]], other
     listed = np.zeros(len(shelf) + 1, dtype=bool)
     listed[items] = True
     found: list[Facet] = []
-    told: list[str] = []
+    told = ["category"]  # what its chips say already
     for column in _candidates(shelf):
         if len(found) == MOST_FACETS:
             break
@@ -130,7 +130,8 @@ def _follows(shelf: Shelf, column: str, before: Sequence[str], listed: Mask) -> 
     for other in before:
         theirs = _single(shelf, other)
         both = listed & (mine >= 0) & (theirs >= 0)
-        if len(np.unique(theirs[both])) > both.sum() / 2:  # where each product has a value of its own, all follows
+        # Where each product has a value of its own, everything follows from it.
+        if not both.any() or len(np.unique(theirs[both])) > both.sum() / 2:
             continue
         pairs, sizes = np.unique(np.stack([theirs[both], mine[both]]), axis=1, return_counts=True)
         most = np.zeros(int(theirs.max()) + 1, np.int64)
@@ -141,10 +142,11 @@ def _follows(shelf: Shelf, column: str, before: Sequence[str], listed: Mask) -> 
 
 
 def _single(shelf: Shelf, column: str) -> Ints:
-    """(items + 1,) the code of an item's first value; -1 where it has none."""
+    """(items + 1,) the code of an item's first value, of a category the deepest one; -1 where it has none."""
     read = _read(shelf, column)
     found = np.full(len(shelf) + 1, -1, np.int64)
-    found[read.owners[::-1]] = read.codes[::-1]
+    way = slice(None) if column == "category" else slice(None, None, -1)  # of several, what is written last stays
+    found[read.owners[way]] = read.codes[way]
     return found
 
 

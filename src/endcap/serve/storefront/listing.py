@@ -12,6 +12,7 @@ from endcap.engine.columns import TOP
 from endcap.engine.filters import parse
 from endcap.engine.shelf import Shelf
 from endcap.serve.storefront.facets import Facet, Mask, facets, kept
+from endcap.serve.storefront.kinds import one_card_each
 
 PAGE = 24
 MOST_CHOSEN = 24
@@ -79,7 +80,7 @@ class Listing:
     """What is shown, and what could be chosen."""
 
     items: Ints  # indices, of this page
-    size: int  # products on all pages
+    size: int  # cards on all pages: products that are one for people are one
     choice: Choice
     facets: tuple[Facet, ...] = ()
     prices: tuple[float, float] | None = None  # lowest and highest there are
@@ -96,6 +97,7 @@ def listing(shelf: Shelf, ordered: Ints, choice: Choice) -> Listing:
     known = prices[ordered][np.isfinite(prices[ordered])]
     others = _others(shelf, choice)
     found = _sorted(shelf, ordered[(others & kept(shelf, choice.columns))[ordered]], choice.sort)
+    found = one_card_each(shelf, found)
     choice = replace(choice, page=min(choice.page, max(1, math.ceil(len(found) / PAGE))))
     start = PAGE * (choice.page - 1)
     return Listing(

@@ -26,6 +26,7 @@ from endcap.serve.storefront.catalogue import (
     tree,
 )
 from endcap.serve.storefront.facets import candidates, labels
+from endcap.serve.storefront.kinds import as_cards, kinds
 from endcap.serve.storefront.listing import Choice, Listing, category_filter, in_category, listing
 from endcap.serve.storefront.pages import STATIC, Page, PageRoute
 from endcap.serve.storefront.search import search
@@ -132,6 +133,7 @@ def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
         data=head.product(page, shown, row.get("description"), above),
         facts=facts(page.shelf, item),
         options=options(page.shelf, item),
+        kinds=kinds(page.shelf, item),
         stocked=in_stock(page.shelf, item),
         found=found,
         known=any(event.item_id != shown.item_id for event in page.shop.past(page.guest.visitor)),
@@ -215,7 +217,7 @@ def _choice(page: Page) -> Choice:
 def _listed(page: Page, template: str, shown: Listing, **values: Any) -> Response:
     chosen = [(labels(page.shelf, column).get(plain(value), value), shown.choice.without(column, value))
               for column, each in shown.choice.columns.items() for value in each]  # fmt: skip
-    return page.render(template, listing=shown, products=products(page.shelf, shown.items), chosen=chosen, **values)
+    return page.render(template, listing=shown, products=as_cards(page.shelf, shown.items), chosen=chosen, **values)
 
 
 def _looked(page: Page, shown: Product, found: str | None) -> None:

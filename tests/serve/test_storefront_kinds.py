@@ -1,0 +1,52 @@
+"""Products that are one for people: one card, and the others beside each of them."""
+
+import re
+
+from starlette.testclient import TestClient
+
+from tests.serve.storefronts import OpenShop, open_shop, trained_shop
+from tests.serve.test_storefront import titles
+
+__all__ = ["open_shop", "trained_shop"]
+
+
+def with_kinds(open_shop: OpenShop) -> TestClient:
+    client = open_shop()
+    slacks = [
+        {"item_id": f"s{n}", "title": "Slacks", "category": "Legwear", "colour": colour, "price": price}
+        for n, (colour, price) in enumerate([("Dark Blue", 9), ("Beige", 7), ("Azure Mist", 8)])
+    ]
+    milks = [{"item_id": f"m{n}", "title": "Milk", "category": "Dairy"} for n in range(3)]
+    client.post("/v1/items", json=[*slacks, *milks, {"item_id": "sock", "title": "Sock", "category": "Legwear"}])
+    return client
+
+
+def chips(page: str) -> list[tuple[str, str]]:
+    found = re.search(r'<nav class="choice siblings".*?</nav>', page, re.DOTALL)
+    return re.findall(r'href="/shop/product/(\w+)".*?<bdi>(.*?)</bdi>', found[0], re.DOTALL) if found else []
+
+
+def test_a_group_is_one_card_with_the_cheapest_price(open_shop: OpenShop) -> None:
+    client = with_kinds(open_shop)
+    page = client.get("/shop/category/Legwear").text
+    assert sorted(titles(page)) == ["Slacks", "Sock"]
+    assert "2 products" in page
+    assert "3 kinds" in page
+    assert "from $7.00" in page
+    assert titles(client.get("/shop/search?q=slacks").text) == ["Slacks"]
+    assert "起" in client.get("/shop/category/Legwear?lang=zh").text
+
+
+def test_a_filter_may_leave_another_kind(open_shop: OpenShop) -> None:
+    page = with_kinds(open_shop).get("/shop/category/Legwear?high=7").text
+    assert 'href="/shop/product/s1"' in page
+
+
+def test_kinds_are_told_apart_by_what_they_differ_in(open_shop: OpenShop) -> None:
+    client = with_kinds(open_shop)
+    page = client.get("/shop/product/s1").text
+    assert chips(page) == [("s0", "Dark Blue"), ("s1", "Beige"), ("s2", "Azure Mist")]
+    assert 'href="/shop/product/s1" aria-current="true"' in page
+    assert page.count('class="dot"') == 2  # a colour that nobody knows is only read
+    assert chips(client.get("/shop/product/m1").text) == [("m0", "m0"), ("m1", "m1"), ("m2", "m2")]
+    assert chips(client.get("/shop/product/sock").text) == []
