@@ -159,7 +159,7 @@ def _read(shelf: Shelf, column: str) -> Column:
     return columns_of(shelf.whole).read(column)
 
 
-@lru_cache(maxsize=1)  # each change of the catalogue makes another shelf
+@lru_cache(maxsize=4)  # each change of the catalogue makes another shelf, and rules another one of it
 def _candidates(shelf: Shelf) -> tuple[str, ...]:
     table, found = shelf.whole.table, []
     for column in table.column_names:

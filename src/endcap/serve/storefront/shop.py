@@ -20,6 +20,7 @@ from endcap.serve.memory import give_back
 from endcap.serve.serving import Serving
 from endcap.serve.storefront.catalogue import levels, tree
 from endcap.serve.storefront.config import StorefrontConfig
+from endcap.serve.storefront.facets import candidates
 from endcap.serve.storefront.past import Household, households, liked
 from endcap.serve.storefront.pictures import Folder, origins, remote
 from endcap.serve.storefront.search import search
@@ -71,6 +72,7 @@ class Shop:
         search(shelf, "a word")
         image_sources(shelf)
         has_prices(shelf)
+        candidates(shelf)
         if self.folder is not None and self.folder.is_upright:
             log.info("most photos stand upright, and so do the cards")
         self.households()

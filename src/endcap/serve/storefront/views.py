@@ -211,11 +211,11 @@ def _signed(page: Page, text: str, salt: str) -> Any:
 
 
 def _choice(page: Page) -> Choice:
-    return Choice.of(page.request.query_params.multi_items(), candidates(page.shelf))
+    return Choice.of(page.request.query_params.multi_items(), candidates(page.listed))
 
 
 def _listed(page: Page, template: str, shown: Listing, **values: Any) -> Response:
-    chosen = [(labels(page.shelf, column).get(plain(value), value), shown.choice.without(column, value))
+    chosen = [(labels(page.listed, column).get(plain(value), value), shown.choice.without(column, value))
               for column, each in shown.choice.columns.items() for value in each]  # fmt: skip
     return page.render(template, listing=shown, products=as_cards(page.shelf, shown.items), chosen=chosen, **values)
 
