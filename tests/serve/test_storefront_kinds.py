@@ -50,3 +50,5 @@ def test_kinds_are_told_apart_by_what_they_differ_in(open_shop: OpenShop) -> Non
     assert page.count('class="dot"') == 2  # a colour that nobody knows is only read
     assert chips(client.get("/shop/product/m1").text) == [("m0", "m0"), ("m1", "m1"), ("m2", "m2")]
     assert chips(client.get("/shop/product/sock").text) == []
+    client.post("/v1/items", json=[{"item_id": f"m{n}", "price": n + 1} for n in range(3)])
+    assert [label for _, label in chips(client.get("/shop/product/m1").text)] == ["$1.00", "$2.00", "$3.00"]

@@ -23,7 +23,7 @@ class Kind:
     """A product beside others that are one with it."""
 
     product: Product
-    label: str  # by what it differs; its id where it differs in nothing else
+    label: str  # by what it differs; its id where it differs in nothing else; empty: by its price
     colour: str | None  # its colour, where that is what it differs by
     is_this: bool
 
@@ -56,11 +56,14 @@ def kinds(shelf: Shelf, item: int) -> list[Kind]:
     near = members[np.argsort(members != item, kind="stable")][:MOST]  # whatever is cut, the product itself is there
     rows = {int(each): shelf.row(shelf.ids[each - 1]) for each in np.sort(near)}
     column = _differing([*rows.values()])
+    by_price = column is None and len({row.get("price") for row in rows.values()} - {None}) == len(rows)
     found = []
     for each, row in rows.items():
         text = readable(str(row[column]).replace(SEPARATOR, ", ")) if column and row.get(column) else None
         colour = text if column == "colour" else None
-        found.append(Kind(product(shelf, each), text or shelf.ids[each - 1], colour, each == item))
+        found.append(
+            Kind(product(shelf, each), text or ("" if by_price else shelf.ids[each - 1]), colour, each == item)
+        )
     return found
 
 

@@ -68,7 +68,7 @@ def _drawn(category: Sequence[str], seed: str, middle: str) -> str:
     pattern = PATTERNS[(first + chance // 4 % KINDS) % len(PATTERNS)]
     turn = f"translate(200 200) rotate({90 * (chance % 4)}) scale({1 + chance // 16 % 3 * 0.25:g}) translate(-200 -200)"
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width="400" height="400">'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" width="800" height="800">'
         f"<style>{_style(_colours(category))}</style>"
         f'<rect width="400" height="400" fill="{DRAWN.paper}"/>'
         f'<g transform="{turn}">{pattern(DRAWN, chance)}</g>{middle}</svg>'
