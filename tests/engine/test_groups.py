@@ -78,6 +78,11 @@ def test_a_pinned_product_stands_for_its_group(engine: Engine) -> None:
     assert len({"i4", "i5", "i6"} & {*ids(found)}) == 1
 
 
+def test_what_is_excluded_takes_its_group_with_it(engine: Engine) -> None:
+    (found,) = engine.recommend([Ask(history=(Step("i3"),), k=12, exclude=("i5",))])
+    assert not {"i4", "i5", "i6"} & {*ids(found)}
+
+
 def test_nothing_beside_a_product_is_of_its_own_group(engine: Engine, tmp_path: Path) -> None:
     (found,) = engine.recommend([Ask(slot="product", item_id="i5", history=(), k=12)])
     assert not {"i4", "i5", "i6"} & {*ids(found)}

@@ -27,6 +27,8 @@ from endcap.store.records import Happened
 DAY = 86_400.0
 NEAR = 1.0
 """In slot new, what a standard deviation of likeness to what was looked at counts against one of the model's scores."""
+KIN = 3.0
+"""There, what being of a category that was looked at counts."""
 LATEST = 5
 """Products of the visitor that it is looked for near."""
 MEMBERS = 8
@@ -170,7 +172,7 @@ def _hidden(
 ) -> list[Ints]:
     """What must not be shown: what the request names, what was seen, what was bought too lately."""
     shelf = version.shelf
-    hidden = [np.array(list(map(shelf.find, ask.exclude)), np.int64), _with_groups(version, ask, _beside(version, ask))]
+    hidden = [_with_groups(version, ask, [*map(shelf.find, ask.exclude), *_beside(version, ask)])]
     if ask.slot == "new":
         hidden.append(_with_groups(version, ask, [shelf.find(event.item_id) for event in past]))
     elif ask.slot == "email" or (not version.repeat and ask.slot not in ("again", *NOT_PERSONAL)):
@@ -230,15 +232,17 @@ def _restriction(version: Version, ask: Ask, policy: Policy | None, history: His
         bonus = policy.bonus
     if ask.slot == "new" and len(history.items):
         near = _near(version, history)
-        bonus = near if bonus is None or near is None else bonus + near
+        bonus = near if bonus is None else bonus + near
     return Restriction(allowed, bonus)
 
 
-def _near(version: Version, history: Histories) -> Floats32 | None:
-    """(items + 1,) how like the likest of the visitor's latest products each is, in standard deviations."""
+def _near(version: Version, history: Histories) -> Floats32:
+    """(items + 1,) how like the likest of the visitor's latest products each is, and whether of their categories."""
     latest = list(dict.fromkeys(history.items[::-1].tolist()))[:LATEST]
-    near = [each for item in latest if (each := version.likeness(item)) is not None]
-    return NEAR * np.max(near, axis=0) if near else None
+    own, _ = version.shelf.kin
+    near = KIN * (np.isin(own, own[latest]) & (own > 0)).astype(np.float32)
+    likeness = [each for item in latest if (each := version.likeness(item)) is not None]
+    return near + NEAR * np.max(likeness, axis=0) if likeness else near
 
 
 def _wanted(version: Version, question: Question, exploring: Exploring) -> int:
