@@ -70,6 +70,7 @@ def test_a_photo_is_whole_and_at_most_twice_as_large(
         frame, photo = (page.locator(each).bounding_box() for each in (".picture", ".picture img"))
         assert photo["width"] / photo["height"] == pytest.approx(size[0] / size[1], rel=0.02)
         assert photo["width"] <= 2 * size[0] + 1
+        assert photo["width"] >= min(2 * size[0], frame["width"]) * 0.6  # as large as it may be, where it fits
         for start, side in (("x", "width"), ("y", "height")):
             assert frame[start] - 1 <= photo[start]
             assert photo[start] + photo[side] <= frame[start] + frame[side] + 1

@@ -139,7 +139,7 @@ addEventListener('pageshow', ({ persisted }) => { if (persisted) changed(); }); 
 
 function tile(image) {
   if (image.tagName === 'IMG' && image.src.includes('/photo/') && !image.src.endsWith('?tile=')) {
-    image.removeAttribute('srcset');
+    image.parentNode.querySelector('source')?.remove();
     image.src += '?tile=';
   }
 }
