@@ -582,8 +582,10 @@ def test_the_reason_of_a_shelf_is_its_heading(shop: str, open_page: Open) -> Non
     page.get_by_role("heading", name="Because of the fifth").wait_for()
 
 
-def test_no_two_shelves_of_a_page_share_a_product(shop: str, open_page: Open) -> None:
+@pytest.mark.parametrize("height", [300, 3000])  # shelves come one after the other, or all at once
+def test_no_two_shelves_of_a_page_share_a_product(shop: str, open_page: Open, height: int) -> None:
     page = open_page()
+    page.set_viewport_size({"width": 1280, "height": height})
     page.goto(shop)
     everything(page)
     first = shelves_of(page)

@@ -129,8 +129,6 @@ class Page extends HTMLElement {
   #waiting = [];
   #shown = new Map(); // shelf -> ids
 
-  connectedCallback() { this.style.display ||= 'contents'; }
-
   /** The answer for one shelf; all that ask in one turn are one request. */
   ask(shelf, url, body) {
     return new Promise((resolve, reject) => {
@@ -146,7 +144,10 @@ class Page extends HTMLElement {
     for (const { shelf } of asked) this.#shown.delete(shelf);
     for (const shelf of this.#shown.keys()) if (!this.contains(shelf)) this.#shown.delete(shelf);
     const { visitor, user_id, user_signature } = asked[0].body;
-    const exclude = [...(ids(this.getAttribute('exclude')) || []), ...[...this.#shown.values()].flat()].slice(0, MOST_EXCLUDED);
+    const own = [...this.querySelectorAll('endcap-shelf')].flatMap((shelf) => // of shelves that asked earlier, or will, too
+      [shelf.getAttribute('item') || [], ids(shelf.getAttribute('cart')) || []].flat());
+    const exclude = [...new Set([...(ids(this.getAttribute('exclude')) || []), ...own, ...[...this.#shown.values()].flat()])]
+      .slice(0, MOST_EXCLUDED);
     const shelves = asked.map(({ body: { slot, k, filter, item_id, cart, explain } }) => ({ slot, k, filter, item_id, cart, explain }));
     try {
       const answer = await post(asked[0].url, { visitor, user_id, user_signature, exclude, shelves });
