@@ -257,7 +257,7 @@ def test_it_ends_with_a_shop_and_its_households(run_demo: Any, visit: Any, tmp_p
     assert not (known.prices > 0).any()  # the model was trained without what pages show
     client = visit(config)
     home = client.get("/").text
-    named = re.findall(r"Household <bdi>(u\d+)</bdi>", home)
+    named = re.findall(r"Customer <bdi>(u\d+)</bdi>", home)
     assert len(named) == 3
     assert {int(user[1:]) % 3 for user in named} == {0, 1, 2}
     assert set(re.findall(r"mostly (\w+)", home)) == set(KINDS)

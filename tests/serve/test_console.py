@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from endcap.abtest import report
 from endcap.data.catalog import Catalog
 from endcap.engine.engine import Engine
-from endcap.engine.requests import Had, Reason
+from endcap.engine.requests import Had, Reason, Slot
 from endcap.engine.rules import ACTIONS
 from endcap.engine.shelf import Shelf
 from endcap.serve.app import create_app
@@ -177,6 +177,11 @@ def send(client: TestClient, place: str, **fields: Any) -> Any:
 
 
 # Pages
+
+
+def test_every_slot_has_its_words() -> None:
+    for language in ("en", "zh"):
+        assert {f"slot.{slot}" for slot in get_args(Slot)} <= texts_of(language).keys(), language
 
 
 @pytest.mark.parametrize("path", [*PLACES, *EDITING])
@@ -426,7 +431,7 @@ def test_a_visitor_beside_what_each_model_makes_of_them(reading: TestClient) -> 
     text = shown(reading, "/console/people?q=ann")
     assert "no product of the catalogue" in text  # ann looked at one
     assert re.findall(r'id="list-(\w+)"', text) == ["live", "candidate"]
-    assert "because of" in text
+    assert "because of" in text or "popular with people" in text  # as the products have something in common or not
     assert "these are like it" in shown(reading, "/console/people?q=U15")
     assert "What they did" in shown(reading, "/console/people?q=u15")
 

@@ -42,7 +42,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seen")
     items = products()
     titles = pa.array([f"thing {n // 2}" for n in range(N)])  # two of each: one group
-    items = items.set_column(items.column_names.index("title"), "title", titles)
+    items = items.set_column(items.column_names.index("title"), "title", titles).drop_columns("brand")
     use = ("tabular", "photos")
     return trained("gru", folder / "gru", use=use, epochs=1, items=items, images=pictured(folder / "images"))
 
