@@ -114,6 +114,7 @@ class Page:
             theme=next((each for each in THEMES if each == self.request.cookies.get("endcap_theme")), ""),
             shop=getattr(self.desk.serving.engine, "name", ""),
             live=str(self.desk.serving.engine.about["models"]["live"]),
+            simulated=self.desk.front is not None and self.desk.front.is_simulated,
             done=self.request.query_params.get("done", ""),
             **values,
         )  # fmt: skip
