@@ -101,6 +101,6 @@ def test_photos_are_known_by_id(store: Store) -> None:
 
 def test_every_server_of_a_database_has_the_same_secret(store: Store, url: str) -> None:
     other = Store.open(url)
-    assert figures.secret(store, "console") == figures.secret(other, "console")
-    assert figures.secret(store, "console") != figures.secret(store, "something else")
+    assert store.secret("console") == other.secret("console")
+    assert store.secret("console") != store.secret("something else")
     other.close()

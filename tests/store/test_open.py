@@ -48,7 +48,7 @@ def test_a_bare_path_is_a_sqlite_file_with_a_durable_log(tmp_path: Path) -> None
     store = Store.open(str(tmp_path / "a shop %41?.db"))
     store.record([EVENT], now=9.0)
     settings = [
-        store._database.read(lambda connection, name=name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+        store.read(lambda connection, name=name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
         for name in ("journal_mode", "synchronous", "busy_timeout")
     ]
     assert settings == ["wal", 2, 5000]

@@ -34,7 +34,7 @@ class Backend:
     @property
     def connection(self) -> duckdb.DuckDBPyConnection | None:
         """The DuckDB connection, or None on Spark."""
-        return self.session._conn if isinstance(self.session, DuckDBSession) else None
+        return self.session._conn if isinstance(self.session, DuckDBSession) else None  # noqa: SLF001  SQLFrame's
 
     def close(self) -> None:
         """Gives back the memory of DuckDB, whose session SQLFrame keeps for ever; a Spark session is the user's."""
@@ -102,7 +102,7 @@ def local(memory: str = "4GB", threads: int | None = None) -> Backend:
     if threads:
         connection.execute(f"SET threads = {threads}")
     # SQLFrame keeps one session per process and would hand back the earlier one with its own connection.
-    _BaseSession._instance = None
+    _BaseSession._instance = None  # noqa: SLF001
     return Backend(DuckDBSession(conn=connection), duckdb_functions, DuckDBWindow)
 
 

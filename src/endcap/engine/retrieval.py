@@ -267,7 +267,7 @@ class Indexed:
         true = [_exactly(joined, each, 10) for each in queries]
         while found.recall < recall and found.candidates < len(joined) // 2:
             wider = replace(found, candidates=2 * found.candidates)
-            found = replace(wider, recall=min(map(wider._recall, queries, true)))
+            found = replace(wider, recall=min(map(wider._recall, queries, true)))  # noqa: SLF001  its own
         return {
             "vectors": torch.from_numpy(joined),
             "weights": torch.from_numpy(weights),

@@ -30,7 +30,7 @@ class EfficientNetLite(Trunk):
         self.size = size
         package: Any = _package(PACKAGES[0])
         network = package.EfficientNet.from_name("efficientnet-lite0", num_classes=1)
-        network._fc = torch.nn.Identity()  # our heads stand in its place
+        network._fc = torch.nn.Identity()  # noqa: SLF001  our heads stand in its place
         self.network = network
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("spread", torch.tensor(SPREAD).view(1, 3, 1, 1), persistent=False)

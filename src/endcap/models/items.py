@@ -85,7 +85,7 @@ class ItemTable(nn.Module):
     @torch.no_grad()
     def alike(self, n: int) -> NDArray[np.int64]:
         """(known + 1, at most n) the nearest of the items with training events, without the item itself."""
-        vectors = F.normalize(self.eval()._vectors(torch.arange(self.known + 1))[0], dim=1)
+        vectors = F.normalize(self.eval()._vectors(torch.arange(self.known + 1))[0], dim=1)  # noqa: SLF001  its own
         n = min(n, max(1, self.known - 1))
         found = []
         for start in range(0, len(vectors), ALIKE_ROWS):

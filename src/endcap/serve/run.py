@@ -158,7 +158,7 @@ def _supervise(settings: uvicorn.Config, config: ServeConfig, listening: socket.
         if FORKS:
             # Forked workers share the memory of what was imported, and none waits seconds for PyTorch. The supervisor
             # has no thread and no connection to lose. uvicorn has no setting for it; without this line it spawns.
-            uvicorn._subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]
+            uvicorn._subprocess.spawn = multiprocessing.get_context("fork")  # type: ignore[assignment]  # noqa: SLF001
         give_back()
         supervisor = Multiprocess(settings, [listening])
         supervisor.run()

@@ -1,6 +1,5 @@
 """What the console reads of a store: sums and samples, never more rows than a page may wait for."""
 
-import hmac
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -70,7 +69,7 @@ def newest_events(store: Store, most: int) -> pa.Table:
         rows = connection.execute(_NEWEST, {"most": most}).all()[::-1]
         return _table([tuple(row) for row in rows])
 
-    return store._database.read(found, whole=True)
+    return store.read(found, whole=True)
 
 
 def kinds(store: Store, span: Span, most: int) -> dict[str, list[int]]:
@@ -83,7 +82,7 @@ def kinds(store: Store, span: Span, most: int) -> dict[str, list[int]]:
         .group_by(latest.c.kind, place)
     )
     found: dict[str, list[int]] = {}
-    for kind, step, n in store._database.read(lambda connection: connection.execute(statement).all(), whole=True):
+    for kind, step, n in store.read(lambda connection: connection.execute(statement).all(), whole=True):
         found.setdefault(kind, [0] * span.n)[min(int(step), span.n - 1)] += n  # PostgreSQL rounds the last half second
     return found
 
@@ -95,7 +94,7 @@ def size(store: Store) -> tuple[int, float | None]:
         last = connection.execute(select(EVENTS.c.time).order_by(EVENTS.c.id.desc()).limit(1)).scalar()
         return connection.execute(select(func.count()).select_from(EVENTS)).scalar_one(), last
 
-    return store._database.read(found, whole=True)
+    return store.read(found, whole=True)
 
 
 def lists(store: Store, span: Span, most: int) -> Sample:
@@ -110,7 +109,7 @@ def lists(store: Store, span: Span, most: int) -> Sample:
             statement = statement.where(func.substr(SHOWN.c.recommendation_id, 1, 4) < bound)
         return Sample(_shown(connection, statement), total)
 
-    return store._database.read(found, whole=True)
+    return store.read(found, whole=True)
 
 
 def events_of(store: Store, people: Collection[Visitor]) -> pa.Table:
@@ -128,7 +127,7 @@ def recent(store: Store, most: int) -> dict[Visitor, float]:
     latest = select(EVENTS.c.visitor, EVENTS.c.time, EVENTS.c.id).order_by(EVENTS.c.id.desc()).limit(most).subquery()
     statement = select(latest.c.visitor, func.max(latest.c.time)).group_by(latest.c.visitor)
     statement = statement.order_by(func.max(latest.c.id).desc())
-    rows = store._database.read(lambda connection: connection.execute(statement).all())
+    rows = store.read(lambda connection: connection.execute(statement).all())
     return {visitors.of_key(key): time for key, time in rows}
 
 
@@ -151,7 +150,7 @@ def experiments(store: Store, most: int) -> list[Experiment]:
         .group_by(newest.c.experiment)
         .order_by(func.max(newest.c.time).desc())
     )
-    rows = store._database.read(lambda connection: connection.execute(statement).all(), whole=True)
+    rows = store.read(lambda connection: connection.execute(statement).all(), whole=True)
     return [Experiment(*row) for row in rows]
 
 
@@ -167,24 +166,19 @@ def explored(store: Store, most: int) -> list[Shown]:
 
 def with_photo(store: Store) -> set[str]:
     """Ids of the products whose photo is in the store."""
-    found = store._database.read(lambda connection: connection.execute(select(PHOTOS.c.item_id)).scalars().all())
+    found = store.read(lambda connection: connection.execute(select(PHOTOS.c.item_id)).scalars().all())
     return set(found)
-
-
-def secret(store: Store, purpose: str) -> bytes:
-    """A key that every server of this database has, and nobody else: to sign with, for one purpose."""
-    return hmac.digest(store._salt, purpose.encode(), "sha256")
 
 
 def _of(store: Store, people: Collection[Visitor], statement: Select[Any]) -> pa.Table:
     keys = {visitors.key(each.user_id, each.session_id) for each in people}
-    found = store._database.read(lambda connection: rows_of(connection, statement, keys), whole=True)
+    found = store.read(lambda connection: rows_of(connection, statement, keys), whole=True)
     return _table([tuple(row) for row in found])
 
 
 def _newest(store: Store, statement: Select[Any], most: int) -> list[Shown]:
     newest = statement.order_by(SHOWN.c.time.desc(), SHOWN.c.recommendation_id.desc()).limit(most)
-    return [*store._database.read(lambda connection: _shown(connection, newest), whole=True)][::-1]
+    return [*store.read(lambda connection: _shown(connection, newest), whole=True)][::-1]
 
 
 def _shown(connection: Connection, statement: Select[Any]) -> tuple[Shown, ...]:

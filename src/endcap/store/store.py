@@ -1,8 +1,9 @@
 """The store: what happens while the shop is open, in one database that any number of servers share."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hmac
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from sqlalchemy import Connection, select
@@ -16,6 +17,8 @@ from endcap.store.migrate import migrate
 from endcap.store.records import Event, Happened, ItemChange, OddRow, Revisions, Shown, Visitor
 from endcap.store.tables import SETTINGS
 from endcap.store.visitors import check_ids
+
+T = TypeVar("T")
 
 
 class Store:
@@ -51,6 +54,18 @@ class Store:
     def ping(self) -> None:
         """Raises Unavailable where the database does not answer."""
         self._database.read(counters.revisions)
+
+    def read(self, work: Callable[[Connection], T], *, whole: bool = False) -> T:
+        """What `work` finds with a connection, which it may only read with: what figures.py sums up.
+
+        whole: all its statements see the same moment, and none is cut off for taking long. `work` may be called again
+        where the connection broke.
+        """
+        return self._database.read(work, whole=whole)
+
+    def secret(self, purpose: str) -> bytes:
+        """A key that every server of this database has, and nobody else: to sign with, for one purpose."""
+        return hmac.digest(self._salt, purpose.encode(), "sha256")
 
     # Events
 

@@ -26,7 +26,6 @@ from endcap.serve.keys import Keys
 from endcap.serve.limits import body_limit, deadline
 from endcap.serve.serving import Serving
 from endcap.serve.storefront.shop import Shop
-from endcap.store import figures
 from endcap.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ def pages_of(desk: Desk) -> FastAPI:
 def _secret(serving: Serving) -> bytes:
     """What sessions are signed with; without a database that others share, good until the server ends."""
     store = serving.engine.store
-    return figures.secret(store, "console") if isinstance(store, Store) else secrets.token_bytes(32)
+    return store.secret("console") if isinstance(store, Store) else secrets.token_bytes(32)
 
 
 def _read(traffic: Traffic) -> None:
