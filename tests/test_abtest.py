@@ -8,7 +8,7 @@ from scipy.stats import binom
 from endcap import abtest
 from endcap.abtest import Report, arm, ratio_test, report
 from endcap.data.errors import InputError
-from endcap.exposure import clicked
+from endcap.exposure import clicked, follows
 from endcap.store.records import Shown, Visitor
 from tests.worlds import table
 
@@ -108,6 +108,20 @@ def test_figures_are_those_of_a_count_by_hand() -> None:
     assert of(found, "revenue per visitor").control.value == pytest.approx(16.0)
     assert "1 purchases have no price" in " ".join(found.warnings)
     assert (found.first, found.last) == (100.0, 500.0)
+
+
+def test_a_purchase_counts_within_a_day_of_a_list() -> None:
+    day = 86_400.0
+    lists = [listed(1, "ann", "control"), listed(2, "bob", "control"), listed(3, "bob", "control", 100 + 9 * day)]
+    lists += [listed(4, "cem", "candidate"), listed(5, "dan", "candidate")]
+    events = table([
+        bought("ann", 100 + day), bought("bob", 100 + 9.5 * day, price=3.0), bought("bob", 100 + 5 * day),
+        bought("cem", 101 + day), bought("dan", 99.0),
+    ])  # fmt: skip
+    sums = report(lists[::-1], events, naming([])).sums
+    assert (sums["control"]["buyers"], sums["control"]["revenue"]) == (2, 13.0)
+    assert (sums["candidate"]["buyers"], sums["candidate"]["revenue"]) == (0, 0.0)
+    assert [follows(time, [100.0, 200.0]) for time in (99, 100, 200 + day, 201 + day)] == [False, True, True, False]
 
 
 def test_with_four_visitors_nothing_is_claimed() -> None:

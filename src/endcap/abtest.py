@@ -111,7 +111,7 @@ def report(
 ) -> Report:
     """Compares the arms of an experiment; without a name, of the one that had the latest list.
 
-    events: Store.events_table, for purchases after a visitor's first list of the experiment; named:
+    events: Store.events_table, for purchases within a day of a list of the experiment (exposure.follows); named:
     Store.events_of_lists, for clicks. `share` is what the candidate should have of the visitors; it says nothing of an
     experiment that began before `share_since` (seconds), when another one held.
     Raises InputError where no list belongs to an experiment.

@@ -1,7 +1,13 @@
-"""Lists as they were shown, and what came of them: who saw them, what was clicked, what was bought afterwards."""
+"""Lists as they were shown, and what came of them: who saw them, what was clicked, what was bought afterwards.
 
+A purchase counts for some lists where the visitor was shown one of them at most `WITHIN` before it (`follows`). The
+conversion of some lists is the visitors with such a purchase / the visitors who were shown one of them: in A/B tests
+(abtest.py) and in the console alike.
+"""
+
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -11,6 +17,9 @@ from endcap.store.records import Shown, Visitor
 
 CLICKS = ("click", "view", "cart", "purchase")
 """An event of these kinds that names a list and one of its items is a click on it: not every shop sends `click`."""
+
+WITHIN = 86_400.0
+"""Seconds after a list in which a purchase counts: a day."""
 
 COLUMNS = ("lists", "lists clicked", "items", "items clicked", "visitors", "buyers", "revenue")
 """What is added up for each visitor."""
@@ -30,13 +39,19 @@ def clicked(named: pa.Table, kinds: tuple[str, ...] = CLICKS) -> dict[str, set[s
     return found
 
 
+def follows(bought: float, shown: Sequence[float]) -> bool:
+    """Whether a purchase (its time) counts for lists that its visitor was shown at these times, ascending."""
+    place = bisect_right(shown, bought)
+    return place > 0 and bought - shown[place - 1] <= WITHIN
+
+
 @dataclass
 class Exposed:
     """A visitor that was shown lists of an experiment, and what came of them."""
 
     arm: str
-    first: float
     changed: bool = False
+    times: list[float] = field(default_factory=list)  # of the lists
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(COLUMNS, 0.0) | {"visitors": 1.0})
 
 
@@ -45,9 +60,9 @@ def exposed(lists: Iterable[Shown], clicks: Mapping[str, set[str]]) -> dict[str,
     found: dict[str, Exposed] = {}
     for each in lists:
         assert each.arm is not None
-        visitor = found.setdefault(person(each.visitor), Exposed(each.arm, each.time))
+        visitor = found.setdefault(person(each.visitor), Exposed(each.arm))
         visitor.changed |= visitor.arm != each.arm
-        visitor.first = min(visitor.first, each.time)
+        visitor.times.append(each.time)
         items = set(each.items)
         hits = len(items & clicks.get(each.recommendation_id, set()))
         for column, n in (("lists", 1), ("lists clicked", hits > 0), ("items", len(items)), ("items clicked", hits)):
@@ -56,13 +71,14 @@ def exposed(lists: Iterable[Shown], clicks: Mapping[str, set[str]]) -> dict[str,
 
 
 def buy(everyone: Mapping[str, Exposed], events: pa.Table) -> int:
-    """Adds what visitors bought from their first list on; returns how many of these purchases had no price."""
+    """Adds what visitors bought within `WITHIN` of a list; returns how many of these purchases had no price."""
+    shown = {name: sorted(each.times) for name, each in everyone.items()}
     bought = events.filter(pc.equal(events["kind"], "purchase"))
     unpriced = 0
     columns = (bought[name].to_pylist() for name in ("user_id", "time", "price", "quantity"))
     for user_id, time, price, quantity in zip(*columns, strict=True):
         visitor = everyone.get(user_id)
-        if visitor is None or time < visitor.first:
+        if visitor is None or not follows(time, shown[user_id]):
             continue
         visitor.sums["buyers"] = 1.0
         unpriced += price is None

@@ -1,6 +1,5 @@
 """What came of the lists: clicks and purchases by slot and model, and how much of the catalogue was shown."""
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import get_args
 import pyarrow as pa
 
 from endcap.engine.requests import Slot
-from endcap.exposure import clicked, person
+from endcap.exposure import clicked, follows, person
 from endcap.store import figures
 from endcap.store.figures import Sample, Span
 from endcap.store.records import Shown
@@ -18,9 +17,6 @@ from endcap.store.store import Store
 
 MOST = 20_000
 """Lists that are read; of more, a sample."""
-
-WITHIN = 86_400.0
-"""Seconds after a list in which a purchase counts."""
 
 Key = tuple[str, str]
 """Slot and model."""
@@ -33,9 +29,9 @@ class Counted:
     lists: int = 0
     clicked: int = 0  # lists with a click on one of their items
     visitors: int = 0
-    buyers: int = 0  # visitors who bought anything within a day of the first of these lists
+    buyers: int = 0  # visitors who bought anything within a day of one of these lists (exposure.follows)
     items: set[str] = field(default_factory=set)
-    firsts: dict[str, float] = field(default_factory=dict, repr=False)  # visitor -> time of the first list
+    times: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list), repr=False)  # by visitor
 
     @property
     def click_rate(self) -> float | None:
@@ -53,16 +49,14 @@ class Counted:
         self.clicked += hit
         self.items.update(shown.items)
         if shown.visitor.session_id != shown.recommendation_id:  # else it was given to nobody in particular
-            name = person(shown.visitor)
-            self.firsts[name] = min(shown.time, self.firsts.get(name, shown.time))
+            self.times[person(shown.visitor)].append(shown.time)
 
     def settle(self, bought: Mapping[str, Sequence[float]]) -> None:
-        """Says who bought; visitor -> times, ascending."""
-        self.visitors = len(self.firsts)
-        for name, first in self.firsts.items():
-            times = bought.get(name, ())
-            place = bisect_left(times, first)
-            self.buyers += place < len(times) and times[place] <= first + WITHIN
+        """Says who bought; visitor -> times of purchases. Lists were added in the order of their times."""
+        self.visitors = len(self.times)
+        self.buyers = sum(
+            any(follows(time, shown) for time in bought.get(name, ())) for name, shown in self.times.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,7 @@ def _bought(purchases: pa.Table) -> dict[str, list[float]]:
     found: defaultdict[str, list[float]] = defaultdict(list)
     for name, time in zip(purchases["user_id"].to_pylist(), purchases["time"].to_pylist(), strict=True):
         found[name].append(time)
-    return {name: sorted(times) for name, times in found.items()}
+    return found
 
 
 def _measured(
