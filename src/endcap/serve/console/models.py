@@ -10,9 +10,10 @@ from endcap.data.schema import KINDS
 from endcap.engine.oddrows import odd_rows
 from endcap.engine.version import Version
 from endcap.experiment import trained_until
-from endcap.serve.console.artifacts import choices, chosen, name_of, report_of
+from endcap.serve.console.artifacts import choices, chosen, home_of, made, name_of, report_of
 from endcap.serve.console.form import Change
 from endcap.serve.console.page import Reading
+from endcap.serve.console.worth import doubtful, figure, told, worth_of
 from endcap.serve.errors import Refused
 
 router = APIRouter()
@@ -24,8 +25,6 @@ REPORT = {
     "frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
 }
-SHOWN = ("ndcg@10", "hr@10", "recall@10", "mrr@10", "coverage@10")
-"""Figures of an artifact that are shown first, where it has them."""
 
 
 @router.get(PLACE)
@@ -33,14 +32,21 @@ def show(page: Reading) -> Response:
     """The live model first."""
     desk = page.desk
     engine, versions = desk.engine, desk.versions
-    kept = desk.store.models(engine.name)
+    kept, live = desk.store.models(engine.name), worth_of(desk.engine.live.artifact)
     return page(
         "models.html",
         active="models",
         about=engine.about,
         versions={role: _about(version) for role, version in versions.items()},
         previous=name_of(desk, kept.get("previous", {}).get("path")),
-        choices=choices(desk, kept),
+        choices=[
+            (choice, told(choice.worth, None if choice.role == "live" else live, page.words))
+            for choice in choices(desk, kept)
+        ],
+        told={
+            role: told(worth_of(version.artifact), None if role == "live" else live, page.words)
+            for role, version in versions.items()
+        },
         report=report_of(desk) is not None,
         changes=[change for change in desk.store.changes(50) if change["what"] == "model"][:12],
         odd=odd_rows(desk.engine),
@@ -58,8 +64,17 @@ def report(page: Reading) -> Response:
 
 @router.post(f"{PLACE}/promote")
 def promote(page: Reading, form: Change) -> Response:
-    """Makes an artifact live; the one before stays for a roll back."""
-    page.desk.engine.promote(chosen(page.desk, form["path"]), by=page.session.name)
+    """Makes an artifact live, the one before stays for a roll back; one that may be worse is asked for twice."""
+    desk, choice = page.desk, chosen(page.desk, form["path"])
+    live = worth_of(desk.engine.live.artifact)
+    if doubtful(choice.worth, live) and form["sure"] != "yes":
+        return page(
+            "models_sure.html",
+            active="models",
+            choice=choice,
+            figures=(figure(choice.worth, live, page.words), figure(live, live, page.words)),
+        )
+    desk.engine.promote(home_of(desk) / choice.path, by=page.session.name)
     return page.to(PLACE, done="promoted")
 
 
@@ -73,7 +88,7 @@ def roll_back(page: Reading, form: Change) -> Response:
 @router.post(f"{PLACE}/beside")
 def beside(page: Reading, form: Change) -> Response:
     """Puts an artifact beside the live one, unheard or for a share of the visitors; without a path that ends."""
-    path = chosen(page.desk, form["path"]) if form["path"] else None
+    path = home_of(page.desk) / chosen(page.desk, form["path"]).path if form["path"] else None
     engine, by = page.desk.engine, page.session.name
     match form["role"]:
         case "candidate":
@@ -96,9 +111,6 @@ def _share(text: str) -> float:
 def _about(version: Version) -> dict[str, Any]:
     """What an artifact says of itself."""
     artifact = version.artifact
-    figures = artifact.facts.get("metrics") or {}
-    first = [name for name in SHOWN if name in figures]
-    names = [*first, *(name for name in figures if name not in first)]
     return {
         "name": version.name,
         "products": artifact.traits.n_items,
@@ -107,6 +119,8 @@ def _about(version: Version) -> dict[str, Any]:
         "until": trained_until(artifact),
         "repeat": version.repeat,
         "features": list(artifact.config.features.use),
-        "figures": {name: figures[name] for name in names if isinstance(figures[name], int | float)},
+        "figures": worth_of(artifact).figures,
+        "model": artifact.config.model.name,
+        "made": made(version.path),
         "arrived": len(version.shelf.arrived),
     }
