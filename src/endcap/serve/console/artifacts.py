@@ -56,7 +56,7 @@ def choices(desk: Desk, kept: Mapping[str, Mapping[str, Any]]) -> list[Choice]:
 
 
 def _gist(folder: Path) -> tuple[str, int, Worth]:
-    """The name of an artifact's model, its items and its figures, without loading it; nothing of one that is damaged."""
+    """The name of an artifact's model, its items and its figures, without loading it; nothing of a damaged one."""
     try:
         about = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
         config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
