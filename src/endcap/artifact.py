@@ -5,6 +5,7 @@ config.toml           what was asked for, with the values that validation chose
 artifact.json         version, traits of the data, fingerprints of the files, cuts, figures
 items.parquet         the vocabulary in its order, with the catalogue's columns
 weights.safetensors   state_dict of the model
+complements.parquet   what goes together in baskets; those of before have none
 features/             with [features]: the fitted encoders, and what they say of every item
 ```
 It names no user: histories come from the event log, and `knn` alone keeps those it was fitted to. Never pickle: an
@@ -26,6 +27,7 @@ from torch import Tensor
 from endcap import config as configuration
 from endcap.config import Config
 from endcap.data.catalog import Catalog
+from endcap.data.complements import Complements
 from endcap.data.errors import InputError
 from endcap.data.places import replacing
 from endcap.data.vocabulary import Vocabulary
@@ -33,6 +35,7 @@ from endcap.describe import Described
 from endcap.models import Recommender, Traits, build
 
 VERSION = 2
+COMPLEMENTS = "complements.parquet"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Artifact:
     facts: dict[str, Any] = field(default_factory=dict)  # cuts, whether seen items are masked, figures
     described: Described | None = None  # what is known of the products, with [features]
     aliases: dict[str, str] = field(default_factory=dict)  # a variant's id or SKU -> its product's id
+    complements: Complements | None = None  # what goes together; None in artifacts of before
 
 
 def check_place(folder: Path) -> None:
@@ -71,6 +75,8 @@ def save(artifact: Artifact, folder: Path) -> None:
         (new / "artifact.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
         artifact.catalog.save(new / "items.parquet")
         safetensors.torch.save_file(_apart(artifact.model.state_dict()), new / "weights.safetensors")
+        if artifact.complements is not None:
+            artifact.complements.save(new / COMPLEMENTS)
         if artifact.described is not None:
             artifact.described.save(new / "features")
 
@@ -121,4 +127,6 @@ def load(folder: Path) -> Artifact:
         raise InputError(f"{folder / 'weights.safetensors'} is damaged or of another model: {reason}") from error
     described = Described.load(folder / "features") if config.features.use else None
     vocabulary = Vocabulary(tuple(catalog.item_ids))
-    return Artifact(config, traits, vocabulary, catalog, model.eval(), files, facts, described, aliases)
+    pairs = folder / COMPLEMENTS
+    complements = Complements.load(pairs) if pairs.is_file() else None
+    return Artifact(config, traits, vocabulary, catalog, model.eval(), files, facts, described, aliases, complements)

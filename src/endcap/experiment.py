@@ -27,6 +27,7 @@ from endcap import config as configuration
 from endcap.artifact import Artifact
 from endcap.config import Config
 from endcap.data.catalog import Catalog
+from endcap.data.complements import complements
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
 from endcap.data.interactions import waits
@@ -157,6 +158,7 @@ def run(
         files=dataset.files,
         facts=facts,
         aliases=dataset.aliases,
+        complements=complements(parts.train, catalog.categories),
     )
     return Outcome(results, evaluations, intents, kept)
 

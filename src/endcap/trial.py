@@ -10,6 +10,7 @@ from endcap.artifact import Artifact
 from endcap.bootstrap import Interval, interval, resampled, two_sided
 from endcap.config import Config
 from endcap.data.catalog import Catalog
+from endcap.data.complements import complements
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
 from endcap.data.interactions import waits
@@ -141,4 +142,5 @@ def last_fit(trial: Trial, version: Version, outcome: Outcome, start: Start | No
         model=model,
         described=None if trial.described is None or products is None else replace(trial.described, products=products),
         facts=tried.facts | facts,
+        complements=complements(parts.train, catalog.categories),
     )

@@ -61,13 +61,18 @@ def explain(version: Version, visit: Visit, items: Ints, ruled: Mapping[int, str
         own = had([event for other in same for event in done[other]], visit.now, same=item in same)
         material = effects.material[:, place]
         if item in ruled:
-            result.append(Reason(f"by rule {ruled[item]}", kind="rule", rule=ruled[item]))
+            result.append(by_rule(ruled[item]))
         elif own is not None and (own.kind == "purchase" or (material & alike[place]).any()):
             result.append(Reason(sentence(own), kind="had", had=own))
         else:
             taste = bool((material & ~alike[place]).any())
             result.append(_reason(shelf, named[place], features[place], taste=taste))
     return result
+
+
+def by_rule(rule: str) -> Reason:
+    """That a rule placed it."""
+    return Reason(f"by rule {rule}", kind="rule", rule=rule)
 
 
 def _batch(version: Version, visit: Visit, histories: Histories) -> Batch:

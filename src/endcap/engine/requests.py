@@ -17,7 +17,7 @@ Slot = Literal["home", "popular", "again", "new", "similar", "product", "cart", 
 | new | what the visitor never had, near what they looked at last |
 | similar | like one product, whoever asks |
 | product | beside one product: what is often next |
-| cart | goes with what lies in the cart |
+| cart | of other categories, from the same baskets as what lies in the cart |
 | purchased | after a purchase |
 | email | in a message: nothing that the visitor had |
 """
