@@ -19,6 +19,7 @@ from endcap.data.errors import InputError
 from endcap.data.split import merged, split
 from endcap.examples import examples
 from endcap.results import load
+from tests.data.test_giveaway import funnel
 from tests.worlds import circle_table, table
 
 KEYS = {
@@ -84,6 +85,21 @@ def test_results_have_the_names_that_programs_read(whole: tuple[Path, Comparison
             assert 0 <= new["ndcg@10"] <= new["hr@10"] <= 1
     by_model = {result["model"]: result["metrics"]["ndcg@10"] for result in results if result["protocol"] == "strict"}
     assert by_model["transitions"] > 0.9 > by_model["popular"]
+
+
+def test_a_question_that_gives_its_answer_away_is_said(tmp_path: Path) -> None:
+    """Every purchase is of what was just put into the cart; views are of what is new to the visitor."""
+    facts = {"format": "csv", "columns": {}, "notes": [], "rows": 0, "steps": [], "cuts": None}
+    shop = Dataset("funnel", table(funnel(8)), None, {}, facts)
+    document = {"data": {"events": "funnel.csv", "goal": "purchase"}, "model": {"name": "own"}}
+    own = check(document | {"split": {"method": "leave-one-out"}}, "test")
+    comparison, _ = run(tmp_path, own, dataset=shop)
+    summary = comparison.summaries["strict"]
+    assert (comparison.results[0].questions, summary.questions) == (8, 8)
+    assert summary.standings[0].metrics["hr@10"] == 1
+    assert summary.standings[0].intervals["hr@10"][0] == pytest.approx(8 / (8 + 1.96**2))
+    assert "gives its answer away: 100% of the 8 answers are the product that was put" in summary.verdict[0]
+    assert "--goal view --repeats mask" in summary.verdict[0]
 
 
 def test_seeds_differ(whole: tuple[Path, Comparison]) -> None:

@@ -52,6 +52,7 @@ def results() -> list[Result]:
         chosen={"epoch": 2},
         note=EVIL,
         valid=0.3,
+        questions=1234,
     )
     counted = replace(first, model="popular", train_seconds=0.0, history=[], valid=0.2, note="")
     return [first, counted, replace(first, protocol="refit", metrics=METRICS | {"ndcg@10": 0.2222})]

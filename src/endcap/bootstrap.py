@@ -11,6 +11,12 @@ import numpy as np
 from endcap.data.vocabulary import Floats
 
 RESAMPLES = 2_000
+FEWEST = 6
+"""Pairs below which no difference can be more than chance: five that all agree have a sign test's p of .0625."""
+Z = 1.96
+"""Standard deviations to either end of a 95 % interval."""
+ALIKE = 1e-12
+"""Values this close are equal: means over seeds are rounded."""
 _AT_A_TIME = 50
 _MOST = 5_000_000  # drawn rows held at a time, 100 MB
 
@@ -56,13 +62,31 @@ def interval(sampled: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def two_sided(differences: Floats) -> float:
-    """P that no difference lies behind (resamples,) differences."""
+def bounded(sampled: Floats, values: Floats, least: float = 0.0, most: float = 1.0) -> tuple[float, float]:
+    """The 95 % interval of the mean of (rows,) values that lie between `least` and `most`, of its (resamples,) figures.
+
+    Of values that are all equal every draw is the same, which says nothing of other rows. Then it is as wide as their
+    number allows: of n rows alike, at most z² / (n + z²) of all rows are otherwise (Wilson, 1927), and those may have
+    anything from `least` to `most`. Of hits and misses that is Wilson's interval itself; of a graded metric its bound.
+    """
+    if not len(values) or np.ptp(values) > ALIKE:
+        return interval(sampled)
+    others, value = Z**2 / (len(values) + Z**2), float(values[0])
+    return value - others * (value - least), value + others * (most - value)
+
+
+def two_sided(differences: Floats, pairs: Floats | None = None) -> float:
+    """P that no difference lies behind (resamples,) differences.
+
+    pairs: (rows,) the differences that were drawn from, where rows are paired. Then it is not below what a sign test of
+    those that differ can say, 2^(1 − n): draws alone would call two questions beyond doubt.
+    """
     known = differences[~np.isnan(differences)]
     if not len(known):
         return float("nan")
     beyond = min(int((known <= 0).sum()), int((known >= 0).sum()))
-    return min(1.0, 2 * (1 + beyond) / (len(known) + 1))
+    fewest = 0.0 if pairs is None else 2.0 ** (1 - int((np.abs(pairs) > ALIKE).sum()))
+    return min(1.0, max(fewest, 2 * (1 + beyond) / (len(known) + 1)))
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -30,6 +30,7 @@ from endcap.data.catalog import Catalog
 from endcap.data.complements import complements
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
+from endcap.data.giveaway import MOST, giveaway, question_instead
 from endcap.data.interactions import waits
 from endcap.data.repurchase import rebought
 from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
@@ -230,12 +231,22 @@ def _result(
             other={"masked": task.repeat, "metrics": other},
             history=[asdict(epoch) for epoch in fitted.epochs],
             slices=slices(evaluation, parts.test, train),
+            questions=len(parts.test),
+            giveaway=_given_away(dataset, parts.test, task),
             note=getattr(fitted.model, "note", ""),
             chosen=_chosen(fitted),
             valid=math.nan if valid is None else valid,
         ),
         evaluation,
     )
+
+
+def _given_away(dataset: Dataset, test: Queries, task: Task) -> dict[str, Any]:
+    found = giveaway(test)
+    if found.most > MOST:
+        instead, history = question_instead(dataset.table, task.goal, task.min_rating)
+        found = replace(found, instead=instead, instead_history=history)
+    return asdict(found)
 
 
 def _with_intents(result: Result, valid: dict[Intent, Evaluation], test: dict[Intent, Evaluation]) -> Result:

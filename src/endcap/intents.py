@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from endcap.bootstrap import RESAMPLES, holm, interval, p_text, resampled, signed, two_sided
+from endcap.bootstrap import RESAMPLES, bounded, holm, p_text, resampled, signed, two_sided
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Floats
 from endcap.evaluation import INTENTS, Intent
@@ -82,11 +82,13 @@ def _choice(intent: Intent, own: Mapping[str, Floats], chosen: str, resamples: i
     sampled = resampled(np.stack([own[model] for model in order], axis=1), resamples, seed)
     place = order.index(chosen)
     others = [n for n in range(len(order)) if n != place]
-    corrected = dict(zip(others, holm([two_sided(sampled[:, n] - sampled[:, place]) for n in others]), strict=True))
+    pairs = [own[model] - own[chosen] for model in order]
+    ps = [two_sided(sampled[:, n] - sampled[:, place], pairs[n]) for n in others]
+    corrected = dict(zip(others, holm(ps), strict=True))
     reached = [
         Reached(
-            model, float(own[model].mean()), *interval(sampled[:, n]),
-            float(own[model].mean() - own[chosen].mean()), *interval(sampled[:, n] - sampled[:, place]),
+            model, float(own[model].mean()), *bounded(sampled[:, n], own[model]),
+            float(own[model].mean() - own[chosen].mean()), *bounded(sampled[:, n] - sampled[:, place], pairs[n], -1.0),
             corrected.get(n, 1.0),
         )
         for n, model in enumerate(order)

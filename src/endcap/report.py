@@ -12,7 +12,8 @@ from endcap.evaluation import ACCURACY
 from endcap.intents import WARNING
 from endcap.page import COLOURS, INK, colour, environment, svg
 from endcap.results import Result
-from endcap.summary import MAIN, TESTED, Summary
+from endcap.standings import MAIN, TESTED
+from endcap.summary import Summary
 
 PANEL = 330
 """Width of a plot, in pixels, of which two are beside each other."""

@@ -38,6 +38,8 @@ class Result:
     history: list[dict[str, Any]] = field(default_factory=list)  # per epoch; see training.Epoch
     chosen: dict[str, Any] = field(default_factory=dict)  # the parameters that validation chose
     note: str = ""
+    questions: int = 0  # of the test part
+    giveaway: dict[str, Any] = field(default_factory=dict)  # what those give away; see data/giveaway.py
     valid: float = math.nan  # what was maximised on validation
     intents: dict[str, Any] = field(default_factory=dict)  # again, new -> valid, test -> n, hr@10, ndcg@10
 

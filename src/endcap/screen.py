@@ -98,8 +98,9 @@ def epochs(total: int) -> Iterator[Any]:
         yield update
 
 
-def leaderboard(results: Sequence[Result], title: str = "Test part, full ranking") -> Table:
+def leaderboard(results: Sequence[Result]) -> Table:
     """A line per model, best on validation first; the mean over seeds."""
+    title = f"Test part, full ranking, {results[0].questions:,} questions"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
     table.add_column("model", no_wrap=True)
     for name in ("valid", *MAIN_METRICS, "seconds", "MB"):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from endcap.bootstrap import interval, resampled
+from endcap.bootstrap import bounded, resampled
 from endcap.data.batch import ask
 from endcap.data.split import Queries
 from endcap.data.vocabulary import Floats
@@ -207,7 +207,7 @@ def _fewest(
 
 def _gain(values: Floats) -> tuple[float, str]:
     """The lower end of the interval of a mean gain, and the gain in words."""
-    low, high = interval(resampled(values[:, None])[:, 0])
+    low, high = bounded(resampled(values[:, None])[:, 0], values, -1.0)
     return low, f"{values.mean():+.4f} (95 % interval {low:+.4f} to {high:+.4f})".replace("-", "−")
 
 

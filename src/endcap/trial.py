@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.artifact import Artifact
-from endcap.bootstrap import Interval, interval, resampled, two_sided
+from endcap.bootstrap import Interval, bounded, resampled, two_sided
 from endcap.config import Config
 from endcap.data.catalog import Catalog
 from endcap.data.complements import complements
@@ -97,8 +97,8 @@ def compared(trial: Trial, version: Version, outcome: Outcome) -> Compared:
         questions=len(queries),
         live={metric: float(each.mean()) for metric, (each, _) in values.items()},
         new={metric: float(each.mean()) for metric, (_, each) in values.items()},
-        difference=Interval(float(difference.mean()), *interval(sampled)),
-        p=two_sided(sampled),
+        difference=Interval(float(difference.mean()), *bounded(sampled, difference, -1.0)),
+        p=two_sided(sampled, difference),
     )
 
 
