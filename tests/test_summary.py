@@ -183,21 +183,48 @@ def test_choice_is_made_on_validation_and_says_when_the_test_part_disagrees():
     assert any("lucky is better than the choice" in sentence for sentence in summary.verdict)
 
 
+def on_validation(n: int = 2000, noise: float = 0.05, **means: float) -> dict:
+    """(model, seed) -> what each validation question got."""
+    random = np.random.default_rng(3)
+    base = random.random(n)
+    return {(model, 0): 2 * mean * base + random.normal(0, noise, n) for model, mean in means.items()}
+
+
+MODELS = {
+    "transformer": {"mean": 0.1, "valid": 0.2, "seconds": 100, "noise": 0.1},
+    "transitions": {"mean": 0.1, "valid": 0.199, "seconds": 2, "noise": 0.1},
+}
+
+
 def test_cheaper_model_that_is_as_good_is_recommended():
-    models = {
-        "transformer": {"mean": 0.1, "valid": 0.2, "seconds": 100, "noise": 0.1},
-        "transitions": {"mean": 0.1, "valid": 0.198, "seconds": 2, "noise": 0.1},
-    }
-    summary = summarise(*comparison(**models))
+    valid = on_validation(transformer=0.2, transitions=0.1995)
+    summary = summarise(*comparison(**MODELS), valid=valid)
     assert summary.cheaper == "transitions"
     assert "trains in 2.0 s instead of 100 s" in summary.verdict[0]
-    assert summary.verdict[0].startswith("Use transitions")
-    worse_on_validation = models | {"transitions": models["transitions"] | {"valid": 0.1}}
-    assert summarise(*comparison(**worse_on_validation)).cheaper is None
-    worse_on_test = models | {"transitions": models["transitions"] | {"mean": 0.05}}
-    assert summarise(*comparison(**worse_on_test)).cheaper is None
-    as_slow = models | {"transitions": models["transitions"] | {"seconds": 90}}
-    assert summarise(*comparison(**as_slow)).cheaper is None
+    assert summary.verdict[0].startswith("Use transitions: on validation it is as good as transformer")
+    worse_on_validation = MODELS | {"transitions": MODELS["transitions"] | {"valid": 0.1}}
+    assert summarise(*comparison(**worse_on_validation), valid=valid).cheaper is None
+    beyond_doubt = on_validation(transformer=0.2, transitions=0.195)
+    assert summarise(*comparison(**MODELS), valid=beyond_doubt).cheaper is None
+    as_slow = MODELS | {"transitions": MODELS["transitions"] | {"seconds": 90}}
+    assert summarise(*comparison(**as_slow), valid=valid).cheaper is None
+    assert summarise(*comparison(**MODELS)).cheaper is None  # what validation said is not known
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.05, 0.1, 0.3])
+def test_the_test_part_chooses_nothing(mean):
+    """Whatever the test part says of the cheaper model, the choice and the offer stay validation's."""
+    models = MODELS | {"transitions": MODELS["transitions"] | {"mean": mean}}
+    summary = summarise(*comparison(**models), valid=on_validation(transformer=0.2, transitions=0.1995))
+    assert (summary.chosen, summary.cheaper) == ("transformer", "transitions")
+
+
+def test_questions_that_one_model_was_not_asked_are_left_out():
+    """A hybrid is judged on a sample: on what both were asked there is no difference."""
+    valid = on_validation(noise=0.0, transformer=0.2, transitions=0.2)
+    valid["transformer", 0][:500] = np.nan
+    valid["transitions", 0][:500] = 0.0
+    assert summarise(*comparison(**MODELS), valid=valid).cheaper == "transitions"
 
 
 def test_remarks_on_runs_and_data():

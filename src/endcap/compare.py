@@ -112,11 +112,13 @@ def compare(
             raise
     results = [result for folder in folders for result in load(folder / "result.json")]
     save(results, out / "results.json")
-    intents, by_content = _values(folders, "intents"), _by_content(configs)
+    valid, intents = _values(folders, "valid"), _values(folders, "intents")
+    by_content = _by_content(configs)
     summaries = {
         protocol: summarise(
             [result for result in results if result.protocol == protocol],
             _values(folders, protocol),
+            valid={run: values["valid"] for run, values in valid.items()},
             intents=intents,
             by_content=by_content,
         )
@@ -284,7 +286,7 @@ def _key(dataset: Dataset) -> str:
 
 
 def _values(folders: Sequence[Path], of: str) -> Values:
-    """of: a protocol, or `intents`."""
+    """of: a protocol, `valid`, or `intents`."""
     values: Values = {}
     for folder in folders:
         result = load(folder / "result.json")[0]

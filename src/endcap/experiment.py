@@ -34,6 +34,7 @@ from endcap.data.giveaway import MOST, giveaway, question_instead
 from endcap.data.interactions import waits
 from endcap.data.repurchase import rebought
 from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
+from endcap.data.vocabulary import Floats
 from endcap.describe import Described, candidates
 from endcap.evaluation import INTENTS, Evaluation, Intent, by_intent, evaluate, measure, slices
 from endcap.features.base import Content
@@ -70,6 +71,7 @@ class Outcome:
 
     results: list[Result]
     evaluations: dict[str, Evaluation]  # by protocol, on the test questions
+    valid: Floats  # (questions,) what was maximised, on the validation questions; NaN where one was not drawn
     intents: dict[Intent, Evaluation]  # on the validation questions, before any refit
     artifact: Artifact
 
@@ -123,7 +125,11 @@ def run(
     chosen = replace(config, model=fitted.config)
     evaluations, results = {}, []
     intents = by_intent(fitted.model, parts.valid)
+    valid = fitted.values
+    if valid is None:
+        valid = evaluate(fitted.model, parts.valid, repeat=repeat).metric(config.train.metric)
     result, evaluations["strict"] = _result(chosen, dataset, parts, fitted, catalog, products, "strict", task)
+    result = replace(result, valid=float(np.nanmean(valid)))
     results.append(_with_intents(result, intents, by_intent(fitted.model, parts.test)))
     if refit:
         # Chosen on validation, then trained as long on training and validation together.
@@ -161,7 +167,7 @@ def run(
         aliases=dataset.aliases,
         complements=complements(parts.train, catalog.categories),
     )
-    return Outcome(results, evaluations, intents, kept)
+    return Outcome(results, evaluations, valid, intents, kept)
 
 
 def seen_until(dataset: Dataset) -> float | None:
@@ -207,9 +213,6 @@ def _result(
     metrics, evaluation = look(parts.test, task.repeat)
     evaluate_seconds = time.perf_counter() - started
     other, _ = look(parts.test, not task.repeat)
-    valid = fitted.valid
-    if valid is None and len(parts.valid):
-        valid = float(evaluate(fitted.model, parts.valid, repeat=task.repeat).metric(config.train.metric).mean())
     return (
         Result(
             model=config.model.name,
@@ -235,7 +238,6 @@ def _result(
             giveaway=_given_away(dataset, parts.test, task),
             note=getattr(fitted.model, "note", ""),
             chosen=_chosen(fitted),
-            valid=math.nan if valid is None else valid,
         ),
         evaluation,
     )
@@ -306,6 +308,7 @@ def main() -> None:
         values = {name: evaluation.metric(name) for name in TOLD}
         np.savez(out / f"values-{protocol}.npz", allow_pickle=False, **values)
     of_intents = {intent: evaluation.metric("ndcg@10") for intent, evaluation in outcome.intents.items()}
+    np.savez(out / "values-valid.npz", allow_pickle=False, valid=outcome.valid)
     np.savez(out / "values-intents.npz", allow_pickle=False, **of_intents)
     save(outcome.results, out / "result.json")  # last: its presence says that the run is whole
 

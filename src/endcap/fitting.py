@@ -12,6 +12,7 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from endcap.data.errors import InputError
@@ -24,7 +25,7 @@ from endcap.models.own import OwnConfig
 from endcap.models.sequence import SequenceNetwork
 from endcap.models.warm import Start
 from endcap.selection import pool, select
-from endcap.training import Epoch, Fitted, Given, Task, TrainConfig, fit_part, sampled
+from endcap.training import Epoch, Fitted, Given, Task, TrainConfig, drawn, fit_part, sampled
 
 SEEDS = 1_000
 """What lies between the seeds of two parts, so that no two networks begin alike."""
@@ -94,7 +95,10 @@ def fit(
         places = [places[kept] for kept in selection.kept]
         model = Hybrid([fitted[place].model for place in places])
         model.take(selection.blend, selection.reranker)
-        model.note, judged = selection.note, selection.valid
+        model.note = selection.note
+        if selection.values is not None:
+            judged = np.full(len(valid), np.nan)
+            judged[drawn(len(valid), config.questions, training.seed)] = selection.values
     model.observe(train, content)
     parts = [fitted[place] for place in places]
     chosen = tuple(part.config for part in parts if not isinstance(part.config, HybridConfig))

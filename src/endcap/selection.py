@@ -32,7 +32,7 @@ class Selection:
     kept: tuple[int, ...]  # places of the parts that bring something
     blend: Blend  # of those
     reranker: Reranker | None  # of those; None: a second look brings nothing
-    valid: float | None  # the metric of all that, cross-fitted; None: there are too few questions
+    values: Floats | None  # (questions,) the metric of all that, cross-fitted; None: there are too few questions
     note: str  # in words, for a report
 
 
@@ -182,7 +182,7 @@ def select(
         alike = ", told how alike items are," if best_told > FACTS else ""
         left_out = "" if low > 0 else ", left out"
         lines.append(f"a second look at the best {config.rerank}{alike} adds {gain}{left_out}")
-    return Selection(kept, weighed, reranker, float(values.mean()), "; ".join(lines))
+    return Selection(kept, weighed, reranker, values, "; ".join(lines))
 
 
 def _fewest(

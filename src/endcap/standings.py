@@ -48,6 +48,16 @@ class Standing:
     parameters: int
 
 
+@dataclass(frozen=True)
+class AsGood:
+    """A model that is as good as the chosen one for a fifth of the training time; both as validation has it."""
+
+    standing: Standing
+    difference: float  # from the chosen one, on validation
+    low: float  # 95 % interval
+    high: float
+
+
 def stand(
     models: Sequence[str],
     own: Mapping[str, Sequence[Result]],
@@ -134,3 +144,30 @@ def _mean(values: Sequence[float]) -> float:
 
 def _deviation(values: Sequence[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def cheaper(
+    standings: Sequence[Standing], valid: Mapping[tuple[str, int], Floats], *, resamples: int, seed: int
+) -> AsGood | None:
+    """The best on validation of the models that train five times faster than the chosen one and are as good.
+
+    As good: at least 95 % of its validation metric, and the interval of the paired difference on the validation
+    questions reaches zero. An interval alone would do for anything where few questions are asked. Of the test part
+    nothing is looked at. None where validation's values are not known.
+    """
+    chosen, own = standings[0], {model for model, _ in valid}
+    for each in standings[1:] if chosen.model in own and chosen.train_seconds >= 1 else []:
+        if each.model not in own or each.train_seconds > chosen.train_seconds / 5 or each.valid < 0.95 * chosen.valid:
+            continue
+        differences = _over_seeds(valid, each.model) - _over_seeds(valid, chosen.model)
+        known = differences[~np.isnan(differences)]  # asked of both
+        low, high = bounded(resampled(known[:, None], resamples, seed)[:, 0], known, -1.0)
+        if high >= 0:
+            return AsGood(each, float(known.mean()), low, high)
+    return None
+
+
+def _over_seeds(valid: Mapping[tuple[str, int], Floats], model: str) -> Floats:
+    """(questions,) the mean over a model's seeds; NaN where one of them was not asked."""
+    found: Floats = np.mean([values for (name, _), values in valid.items() if name == model], axis=0)
+    return found

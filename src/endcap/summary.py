@@ -12,7 +12,7 @@ from endcap.data.errors import InputError
 from endcap.data.vocabulary import Floats
 from endcap.intents import Choice, choose, judged
 from endcap.results import Result, plain
-from endcap.standings import MAIN, Standing, ordered, stand
+from endcap.standings import Standing, cheaper, ordered, stand
 from endcap.verdict import verdict
 
 _SIMULATED = (
@@ -36,7 +36,7 @@ class Summary:
     questions: int
     chosen: str  # the best on validation
     serves: str  # who fills shelves: the chosen one, unless the visits are simulated
-    cheaper: str | None  # a model as good within the interval, five times faster to train
+    cheaper: str | None  # a model as good on validation, five times faster to train
     intents: dict[str, Choice]  # again, new: who is best at it on validation; without those nobody can answer
     standings: list[Standing]  # best on validation first
     giveaway: dict[str, Any]  # what the test questions give away of their answers; see data/giveaway.py
@@ -54,6 +54,7 @@ def summarise(
     results: Sequence[Result],
     values: Mapping[tuple[str, int], Mapping[str, Floats]],
     *,
+    valid: Mapping[tuple[str, int], Floats] | None = None,
     intents: Mapping[tuple[str, int], Mapping[str, Floats]] | None = None,
     by_content: Sequence[str] = (),
     resamples: int = RESAMPLES,
@@ -62,6 +63,8 @@ def summarise(
     """Compares results of one data set and protocol.
 
     values: (model, seed) -> metric -> (questions,) what each test question got, in the same order for all.
+    valid: (model, seed) -> (questions,) what each validation question got, likewise; NaN where it was not asked. Who is
+    as good as the chosen one and cheaper, it alone tells.
     intents: (model, seed) -> intent -> (questions,) the NDCG@10 of its validation questions, likewise.
     by_content: where the visits are simulated, the models that know products by what they are: one of them serves.
     Raises InputError where they are missing or of different lengths.
@@ -73,7 +76,7 @@ def summarise(
     models.sort(key=lambda model: ordered(own[model]))
     standings = stand(models, own, values, resamples=resamples, seed=seed)
     first = results[0]
-    cheaper = _cheaper(standings)
+    as_good = cheaper(standings, valid or {}, resamples=resamples, seed=seed)
     wanted = {} if by_content else choose(intents or {}, models[0], resamples=resamples, seed=seed)
     serves = next((model for model in models if model in by_content), models[0])
     first_of_all = [_SIMULATED.format(serves=serves)] if by_content else []
@@ -89,25 +92,11 @@ def summarise(
         questions=standings[0].questions,
         chosen=standings[0].model,
         serves=serves,
-        cheaper=None if cheaper is None else cheaper.model,
+        cheaper=None if as_good is None else as_good.standing.model,
         intents=wanted,
         standings=standings,
         giveaway=first.giveaway,
-        verdict=[*first_of_all, *verdict(standings, cheaper, own, judged(wanted, models[0]))],
+        verdict=[*first_of_all, *verdict(standings, as_good, own, judged(wanted, models[0]))],
         resamples=resamples,
         seed=seed,
     )
-
-
-def _cheaper(standings: Sequence[Standing]) -> Standing | None:
-    """The best on validation of the models that train five times faster than the chosen one and are as good.
-
-    As good: at least 95 % of the chosen one's validation metric, and the interval of the difference on the test part
-    reaches zero. An interval alone would do for anything on a small test part.
-    """
-    chosen = standings[0]
-    for each in standings[1:]:
-        fast = each.train_seconds <= chosen.train_seconds / 5 and chosen.train_seconds >= 1
-        if fast and each.valid >= 0.95 * chosen.valid and each.versus[MAIN].high >= 0:
-            return each
-    return None

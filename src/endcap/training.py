@@ -21,6 +21,7 @@ from endcap.data.interactions import Histories, Interactions
 from endcap.data.questions import Questions
 from endcap.data.ranges import Chance, Count, CountOrNone, NotNegative, Portion, Positive, Share
 from endcap.data.split import Queries
+from endcap.data.vocabulary import Floats, Ints
 from endcap.evaluation import evaluate
 from endcap.features.base import Content
 from endcap.models import ClosedForm, ModelConfig, Network, Recommender, Traits, build
@@ -76,7 +77,8 @@ class Fitted:
     epochs: list[Epoch]
     best_epoch: int  # 0 for counting models; of a hybrid the sum over its networks
     seconds: float
-    valid: float | None = None  # the validation metric, where more than an epoch was fitted to it: cross-fitted
+    values: Floats | None = None
+    """(questions,) on validation, cross-fitted where more than an epoch was fitted to it; NaN where not drawn."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,14 @@ def _sample_users(train: Interactions, training: TrainConfig) -> Interactions:
 
 def sampled(valid: Queries, n: int, seed: int) -> Queries:
     """A random sample, all where n is 0: users are not in random order in real logs, so never the first ones."""
-    if not 0 < n < len(valid):
-        return valid
-    chosen = np.random.default_rng(seed).choice(len(valid), n, replace=False)
-    return valid.take(np.sort(chosen))
+    return valid.take(drawn(len(valid), n, seed)) if 0 < n < len(valid) else valid
+
+
+def drawn(questions: int, n: int, seed: int) -> Ints:
+    """The places of a random sample of `n` questions, in their order; all where n is 0."""
+    if not 0 < n < questions:
+        return np.arange(questions)
+    return np.sort(np.random.default_rng(seed).choice(questions, n, replace=False))
 
 
 def _train(

@@ -8,12 +8,12 @@ from endcap.bootstrap import FEWEST, p_text, signed
 from endcap.data.giveaway import MOST
 from endcap.intents import WARNING
 from endcap.results import Result
-from endcap.standings import MAIN, Standing
+from endcap.standings import MAIN, AsGood, Standing
 
 
 def verdict(
     standings: Sequence[Standing],
-    cheaper: Standing | None,
+    cheaper: AsGood | None,
     own: Mapping[str, Sequence[Result]],
     of_intents: Sequence[str],
 ) -> list[str]:
@@ -81,7 +81,7 @@ def _counted(questions: int) -> str:
     return f"{questions:,} test question" + "s" * (questions != 1)
 
 
-def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: Standing | None) -> list[str]:
+def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: AsGood | None) -> list[str]:
     low, high = chosen.intervals[MAIN]
     reached = (
         f"on the test part ({_counted(chosen.questions)}) it reaches NDCG@10 {chosen.metrics[MAIN]:.4f} "
@@ -95,12 +95,14 @@ def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: Standing |
     if len(standings) == 1:
         return [f"{_name(chosen)} is the only model here: {reached}"]
     if cheaper is not None:
-        versus = cheaper.versus[MAIN]
+        fast = cheaper.standing
         return [
-            f"Use {cheaper.model}: it is as good as {chosen.model} within the interval "
-            f"(NDCG@10 {cheaper.metrics[MAIN]:.4f}, {signed(versus.difference)}, "
-            f"interval {signed(versus.low)} to {signed(versus.high)}) "
-            f"and trains in {_duration(cheaper.train_seconds)} instead of {_duration(chosen.train_seconds)}.",
+            f"Use {fast.model}: on validation it is as good as {chosen.model} within the interval ({fast.valid:.4f}, "
+            f"{signed(cheaper.difference)}, interval {signed(cheaper.low)} to {signed(cheaper.high)}), and it trains "
+            f"in {_duration(fast.train_seconds)} instead of {_duration(chosen.train_seconds)}. On the test part "
+            f"({_counted(fast.questions)}) it reaches NDCG@10 {fast.metrics[MAIN]:.4f} "
+            f"(95 % interval {fast.intervals[MAIN][0]:.4f} to {fast.intervals[MAIN][1]:.4f}), "
+            f"{signed(fast.versus[MAIN].difference)} to {chosen.model}.",
             f"{_name(chosen)} is the best on validation ({chosen.valid:.4f}): {reached}",
         ]
     second = standings[1]
