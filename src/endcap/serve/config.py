@@ -29,3 +29,8 @@ class ServeConfig:
     storefront: bool | None = None  # the shop at /; None: where there are no keys
     shop: StorefrontConfig = field(default_factory=StorefrontConfig)
     grace: int = 10  # seconds that requests may take to end when the server stops
+
+    @property
+    def has_storefront(self) -> bool:
+        """Whether the shop's pages are served."""
+        return self.keys is None if self.storefront is None else self.storefront

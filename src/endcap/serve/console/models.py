@@ -7,12 +7,12 @@ from starlette.responses import Response
 
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
-from endcap.engine.oddrows import odd_rows
 from endcap.engine.version import Version
 from endcap.experiment import trained_until
 from endcap.serve.console.artifacts import choices, chosen, home_of, made, name_of, report_of
 from endcap.serve.console.form import Change
-from endcap.serve.console.page import Reading
+from endcap.serve.console.odd import FieldError, Wrong, call_right, correct, section
+from endcap.serve.console.page import Page, Reading
 from endcap.serve.console.worth import doubtful, figure, told, worth_of
 from endcap.serve.errors import Refused
 
@@ -30,12 +30,17 @@ REPORT = {
 @router.get(PLACE)
 def show(page: Reading) -> Response:
     """The live model first."""
+    return _page(page)
+
+
+def _page(page: Page, wrong: Wrong | None = None) -> Response:
     desk = page.desk
     engine, versions = desk.engine, desk.versions
     kept, live = desk.store.models(engine.name), worth_of(desk.engine.live.artifact)
     return page(
         "models.html",
         active="models",
+        status=200 if wrong is None else 422,
         about=engine.about,
         versions={role: _about(version) for role, version in versions.items()},
         previous=name_of(desk, kept.get("previous", {}).get("path")),
@@ -49,7 +54,7 @@ def show(page: Reading) -> Response:
         },
         report=report_of(desk) is not None,
         changes=[change for change in desk.store.changes(50) if change["what"] == "model"][:12],
-        odd=odd_rows(desk.engine),
+        odd=section(page, wrong),
     )
 
 
@@ -98,6 +103,23 @@ def beside(page: Reading, form: Change) -> Response:
         case other:
             raise InputError(f"found role {other!r}; expected shadow, candidate, again or new")
     return page.to(PLACE, done="beside" if path else "ended")
+
+
+@router.post(f"{PLACE}/odd/correct")
+def odd_correct(page: Reading, form: Change) -> Response:
+    """Writes what is right into the catalogue; the next answer knows it."""
+    try:
+        correct(page.desk.engine, form, page.words)
+    except FieldError as error:
+        return _page(page, Wrong((form["item_id"], form["column"]), str(error), form))
+    return page.to(PLACE, "odd", done="corrected")
+
+
+@router.post(f"{PLACE}/odd/right")
+def odd_right(page: Reading, form: Change) -> Response:
+    """The row is as it should be, and not shown again."""
+    call_right(page.desk.engine, form, page.words, by=page.session.name)
+    return page.to(PLACE, "odd", done="right")
 
 
 def _share(text: str) -> float:

@@ -114,6 +114,7 @@ class Page:
             theme=next((each for each in THEMES if each == self.request.cookies.get("endcap_theme")), ""),
             shop=getattr(self.desk.serving.engine, "name", ""),
             live=str(self.desk.serving.engine.about["models"]["live"]),
+            pages_of_shop=self.desk.serving.config.has_storefront,
             simulated=self.desk.front is not None and self.desk.front.is_simulated,
             done=self.request.query_params.get("done", ""),
             **values,
@@ -124,9 +125,10 @@ class Page:
         """A part of a page, for a script that puts it in the place of an older one."""
         return environment().get_template(template).render(t=self.words, **values)
 
-    def to(self, path: str, **query: str) -> Response:
-        """Another page, after something was done."""
-        return self.kept(RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303, SAFE))
+    def to(self, path: str, part: str = "", **query: str) -> Response:
+        """Another page, after something was done; part: the id of what is looked at there."""
+        address = (f"{path}?{urlencode(query)}" if query else path) + (f"#{part}" if part else "")
+        return self.kept(RedirectResponse(address, 303, SAFE))
 
     def kept(self, response: Response, session: Session | None = None) -> Response:
         """The response with the session's cookie, and that of the language where it was chosen just now."""

@@ -20,9 +20,7 @@ def front_of(serving: Serving) -> Shop | None:
 def add_pages(app: FastAPI, serving: Serving, front: Shop | None) -> None:
     """The widget always; the shop as the config says, by default where there are no keys, so on this machine alone."""
     app.include_router(widget.router)
-    config = serving.config
-    wanted = config.keys is None if config.storefront is None else config.storefront
-    if wanted and front is not None:
+    if serving.config.has_storefront and front is not None:
         app.state.shop = front
         front.warm()
         for pages in (views, actions, photos):
