@@ -19,7 +19,8 @@ class Card:
     item_id: str
     title: str
     category: str
-    price: str
+    price: float | None = None
+    currency: str = ""  # as the catalogue names it
     brand: str = ""
     score: float | None = None
     reason: str = ""
@@ -97,18 +98,19 @@ def _had(had: Had, words: Words) -> str:
 def _card(each: Recommended, words: Words, shelf: Shelf, moved: int | None) -> Card:
     found = _dressed(each.item_id, each.shown)
     return Card(
-        found.item_id, found.title, found.category, found.price, found.brand, each.score,
+        found.item_id, found.title, found.category, found.price, found.currency, found.brand, each.score,
         said(each.reason, words, shelf), moved, each.score is None,
         "" if each.reason is None else each.reason.rule or "",
     )  # fmt: skip
 
 
 def _dressed(item_id: str, shown: Mapping[str, Any]) -> Card:
-    price, currency = shown.get("price"), str(shown.get("currency") or "")
+    price = shown.get("price")
     return Card(
         item_id,
         str(shown.get("title") or item_id),
         str(shown.get("category") or ""),
-        "" if price is None else f"{price:,.2f} {currency}".strip(),
+        None if price is None else float(price),
+        str(shown.get("currency") or ""),
         str(shown.get("brand") or ""),
     )

@@ -155,7 +155,8 @@ def page_of(request: Request) -> Page:
     """For anyone, logged in or not."""
     desk = desk_of(request)
     session = desk.sessions.read(request.cookies.get(COOKIE))
-    return Page(request, desk, session, Words(language_of(request)))
+    words = Words(language_of(request), desk.serving.config.shop.currency)
+    return Page(request, desk, session, words)
 
 
 def read_page(page: Annotated[Page, Depends(page_of)]) -> Page:

@@ -12,9 +12,10 @@ from endcap.engine.preview import beside
 from endcap.engine.requests import Ask, Slot
 from endcap.serve.console.cards import Card, List, card_of, list_of
 from endcap.serve.console.form import Change
-from endcap.serve.console.page import SLOTS, Desk, Page, Reading
+from endcap.serve.console.page import SLOTS, Page, Reading
+from endcap.serve.console.persons import CHOICES, Choice, find, near, people
+from endcap.serve.console.render import midnight
 from endcap.serve.errors import Refused
-from endcap.store import figures
 from endcap.store.records import Happened, Visitor
 
 router = APIRouter()
@@ -26,8 +27,8 @@ LAST = 60
 K = 8
 """Places of a list; reasons cost a call of the model for each event."""
 
-RECENT = 3_000
-"""Events among which visitors are looked for."""
+MOST = 24
+"""Visitors that are listed."""
 
 Text = Annotated[str, Query(max_length=512)]
 
@@ -42,15 +43,12 @@ class Did:
 
 
 @router.get(PLACE)
-def show(page: Reading, q: Text = "", slot: Slot = "home", item: Text = "") -> Response:
-    """The visitor with that id, or the latest ones."""
+def show(page: Reading, q: Text = "", slot: Slot = "home", item: Text = "", who: Choice = "all") -> Response:
+    """The visitor with that id, or those among whom one chooses."""
     desk, asked = page.desk, q.strip()
     visitor = find(desk, asked) if asked else None
     if visitor is None:
-        latest = figures.recent(desk.store, RECENT)
-        near = [each for each in latest if asked.lower() in id_of(each).lower()]
-        shown = [(id_of(each), each.user_id is not None, latest[each]) for each in (near if asked else latest)]
-        return page("people.html", active="people", q=asked, visitor=None, latest=shown[:24], n=len(latest))
+        return _choose(page, asked, who)
     past = desk.store.histories([visitor], last=LAST)[0][::-1]
     shelf = desk.engine.live.shelf
     did = [Did(event, card_of(event.item_id, shelf), bool(shelf.find(event.item_id))) for event in past]
@@ -66,6 +64,29 @@ def show(page: Reading, q: Text = "", slot: Slot = "home", item: Text = "") -> R
         slots=SLOTS,
         item=beside_item,
         card=card_of(beside_item, shelf) if beside_item else None,
+    )
+
+
+def _choose(page: Page, asked: str, who: Choice) -> Response:
+    desk, today = page.desk, midnight(time.time(), page.words.zone)
+    if asked:
+        found = near(desk, page.words, asked, today=today, most=MOST)
+        return page("people.html", active="people", q=asked, visitor=None, persons=found, who="all", counts={})
+    key = ("people", page.words, today, desk.engine.live.name)
+    found_all = desk.slow.get(key, lambda: people(desk, page.words, today=today), seconds=5.0)
+    if found_all is None:
+        return page("waiting.html", active="people", title=page.words("people.title"))
+    counts = {choice: sum(choice in each.groups for each in found_all) for choice in CHOICES}
+    chosen = [each for each in found_all if who in each.groups][:MOST]
+    return page(
+        "people.html",
+        active="people",
+        q="",
+        visitor=None,
+        persons=chosen,
+        who=who,
+        counts=counts,
+        kind=desk.shop.people,
     )
 
 
@@ -99,21 +120,6 @@ def forget(page: Reading, form: Change) -> Response:
         store.identify(Visitor(user_id, visitor.session_id))
     store.forget(user_id, now=time.time())
     return page.to(PLACE, done="forgotten")
-
-
-def find(desk: Desk, text: str) -> Visitor | None:
-    """Who has this id: a user, else a session; None where neither did anything."""
-    kind, _, rest = text.partition(":")
-    tries = [Visitor(user_id=text), Visitor(session_id=text)] if text else []
-    if kind == "session" and rest:
-        tries.append(Visitor(session_id=rest))
-    pasts = desk.store.histories(tries, last=1)
-    return next((visitor for visitor, past in zip(tries, pasts, strict=True) if past), None)
-
-
-def id_of(visitor: Visitor) -> str:
-    """As it is looked for."""
-    return visitor.user_id or visitor.session_id or ""
 
 
 def lists(page: Page, visitor: Visitor, slot: Slot, item: str) -> dict[str, List]:

@@ -1,7 +1,7 @@
 """Templates, how they write numbers and times, and the files that they name."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 
@@ -41,6 +41,11 @@ def moment(value: float | None) -> str:
 def day(value: float | None) -> str:
     """UTC."""
     return _written(value, "%Y-%m-%d")
+
+
+def midnight(now: float, zone: tzinfo) -> float:
+    """When the day began, in seconds."""
+    return datetime.fromtimestamp(now, zone).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
 
 def seconds(value: float | None) -> str:

@@ -17,11 +17,10 @@ from endcap.engine.shelf import Shelf
 from endcap.serve.console.cards import Card, List, card_of, list_of
 from endcap.serve.console.form import Form
 from endcap.serve.console.page import SLOTS, Desk, Page
-from endcap.serve.console.people import id_of
+from endcap.serve.console.persons import id_of
 from endcap.serve.console.rule_forms import told
 from endcap.serve.console.rule_views import reach, state
 from endcap.serve.console.shoppers import Shopper, asked_for, shoppers
-from endcap.serve.storefront.language import language
 from endcap.store import figures
 from endcap.store.records import Visitor
 
@@ -117,18 +116,7 @@ def _shelf(page: Page, rule: Rule, shopper: Shopper, pair: tuple[Answer | InputE
     was, now = list_of(before, page.words, shelf), list_of(after, page.words, shelf, against=before)
     named = rule.item_ids if isinstance(rule, Pin | Complement) else ()
     ruled = tuple(replace(card, ruled=card.ruled or card.item_id in named) for card in now.cards)
-    return Before(shopper, replace(was, cards=_priced(page, was.cards)), replace(now, cards=_priced(page, ruled)))
-
-
-def _priced(page: Page, cards: Sequence[Card]) -> tuple[Card, ...]:
-    """With prices as the shop writes them."""
-    shelf, money = page.desk.engine.live.shelf, language(page.words.language).money
-    rows = [shelf.shown(shelf.find(card.item_id)) for card in cards]
-    currency = page.desk.shop.config.currency
-    return tuple(
-        replace(card, price="" if row.get("price") is None else money(row["price"], row.get("currency") or currency))
-        for card, row in zip(cards, rows, strict=True)
-    )
+    return Before(shopper, was, replace(now, cards=ruled))
 
 
 def _moves(desk: Desk, rules: Mapping[str, Rule], rule: Rule, asks: Sequence[Ask]) -> Moves | None:

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from endcap.engine.shelf import Shelf
 from endcap.serve.console.page import Desk
-from endcap.serve.console.people import find, id_of
-from endcap.serve.console.render import day
+from endcap.serve.console.persons import find, id_of, line_of
 from endcap.serve.console.texts import Words
 from endcap.serve.storefront.catalogue import product
-from endcap.serve.storefront.past import liked
 from endcap.store.records import Happened, Visitor
 
 TYPICAL = 3
@@ -22,8 +20,6 @@ FEWEST = 2
 
 LAST = 200
 """Events of a visitor that are looked at."""
-
-KINDS = ("view", "cart", "purchase")
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,10 @@ def shoppers(
         places = unlike([_tastes(shelf, pasts[each]) for each in some], TYPICAL - len(chosen))
         chosen += [some[place] for place in places]
     chosen = chosen if asked is None else [asked, *chosen]
-    return [*(Shopper(each, _line(shelf, pasts[each], words)) for each in chosen), Shopper(Visitor(), words("who.new"))]
+    return [
+        *(Shopper(each, line_of(shelf, pasts[each], words)) for each in chosen),
+        Shopper(Visitor(), words("who.new")),
+    ]
 
 
 def unlike(tastes: Sequence[Counter[str]], n: int) -> list[int]:
@@ -88,13 +87,3 @@ def _tastes(shelf: Shelf, past: Sequence[Happened]) -> Counter[str]:
         if item := shelf.find(event.item_id):
             counts[" > ".join(product(shelf, item).category) or event.item_id] += 1
     return counts
-
-
-def _line(shelf: Shelf, past: Sequence[Happened], words: Words) -> str:
-    counts = Counter("view" if event.kind == "click" else event.kind for event in past)
-    parts = [words(f"who.{kind}", n=counts[kind]) for kind in KINDS if counts[kind]]
-    if likes := liked(shelf, past):
-        parts.append(words("who.likes", likes=words("who.and").join(likes)))
-    if past:
-        parts.append(words("who.last", when=day(past[-1].time)))
-    return " · ".join(parts) or words("who.quiet")

@@ -4,12 +4,15 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
 from starlette.requests import Request
+
+from endcap.serve.storefront.language import language
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 COOKIE = "endcap_lang"
@@ -21,6 +24,8 @@ class Words:
     """`words("rules.title")` is a text; `{n}` in it is filled in, and `KEY.one` taken where n is 1."""
 
     language: str
+    currency: str = "USD"  # of prices whose product names none
+    zone: tzinfo = UTC  # of the shop
 
     def __call__(self, key: str, **values: Any) -> str:
         """Raises KeyError for a text that is not there."""
@@ -37,6 +42,10 @@ class Words:
         """A figure such as `ndcg@10`."""
         kind, at, k = name.partition("@")
         return f"{self.known('metric', kind)}{at}{k}"
+
+    def money(self, price: float | None, currency: str = "") -> str:
+        """A price as the shop writes it; empty where none is known."""
+        return language(self.language).money(price, currency or self.currency)
 
     def said(self, sentence: str) -> str | Markup:
         """A sentence of the engine, which speaks English, as far as it is known in this language."""
