@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,25 @@ def test_a_question_that_gives_its_answer_away_is_said(tmp_path: Path) -> None:
     assert summary.standings[0].intervals["hr@10"][0] == pytest.approx(8 / (8 + 1.96**2))
     assert "gives its answer away: 100% of the 8 answers are the product that was put" in summary.verdict[0]
     assert "--goal view --repeats mask" in summary.verdict[0]
+
+
+def test_every_part_of_a_hybrid_has_its_row(tmp_path: Path) -> None:
+    """Parts by themselves, and those that count together; but no second row for what is compared as it is."""
+    parts = [{"name": "transitions"}, {"name": "popular"}, {"name": "gru", "dim": 8, "hidden": 8}]
+    of = check({"data": {"events": "x"}, "model": {"name": "hybrid", "parts": parts}}, "test").model
+    comparison, _ = run(
+        tmp_path, replace(config("hybrid"), model=of), config("popular"), dataset=world(late_item=False)
+    )
+    rows = {each.model: each for each in comparison.summaries["strict"].standings}
+    assert set(rows) == {"hybrid", "popular", "hybrid-transitions", "hybrid-gru", "hybrid-counts"}
+    assert rows["hybrid-transitions"].train_seconds < rows["hybrid"].train_seconds
+    assert 0 < rows["hybrid-counts"].train_seconds < rows["hybrid"].train_seconds
+    kept = {result.model: result for result in comparison.results}
+    assert kept["hybrid-gru"].history
+    assert kept["hybrid-counts"].made_of.startswith("transitions")
+    assert "gru" not in kept["hybrid-counts"].made_of
+    offered = artifacts.load(tmp_path / "models" / "hybrid-counts")  # what a verdict offers can be served
+    assert offered.facts["metrics"]["ndcg@10"] == kept["hybrid-counts"].metrics["ndcg@10"]
 
 
 def test_seeds_differ(whole: tuple[Path, Comparison]) -> None:

@@ -211,6 +211,13 @@ def test_cheaper_model_that_is_as_good_is_recommended():
     assert summarise(*comparison(**MODELS)).cheaper is None  # what validation said is not known
 
 
+def test_the_offer_says_what_it_is_made_of():
+    results, values = comparison(**MODELS)
+    results[1] = replace(results[1], made_of="own and a second look")
+    said = summarise(results, values, valid=on_validation(transformer=0.2, transitions=0.1995)).verdict[0]
+    assert said.startswith("Use transitions (own and a second look): on validation it is as good as transformer")
+
+
 @pytest.mark.parametrize("mean", [0.0, 0.05, 0.1, 0.3])
 def test_the_test_part_chooses_nothing(mean):
     """Whatever the test part says of the cheaper model, the choice and the offer stay validation's."""

@@ -29,7 +29,7 @@ from endcap.data.split import split
 from endcap.describe import Described
 from endcap.experiment import Job, policy
 from endcap.fitting import most_epochs
-from endcap.models import counting
+from endcap.models import ModelConfig, counting
 from endcap.results import Result, load, save
 from endcap.summary import Summary, summarise
 
@@ -110,6 +110,7 @@ def compare(
             for run in runs:
                 run.cancel()
             raise
+    folders = _with_parts(folders)
     results = [result for folder in folders for result in load(folder / "result.json")]
     save(results, out / "results.json")
     valid, intents = _values(folders, "valid"), _values(folders, "intents")
@@ -180,6 +181,18 @@ def account(dataset: Dataset, config: Config, described: Described | None = None
             "choice": f"on validation by {config.train.metric}; the test part is looked at once",
         },
     }
+
+
+def _with_parts(folders: Sequence[Path]) -> list[Path]:
+    """The runs, and the parts of hybrids by themselves: but for those that are compared as they are."""
+    compared = [_model(folder) for folder in folders if not (folder / "parts").is_dir()]
+    parts = [part for folder in folders for part in sorted(folder.glob("parts/*/"))]
+    return [*folders, *(part for part in parts if not (counting(model := _model(part)) and model in compared))]
+
+
+def _model(folder: Path) -> ModelConfig:
+    """As validation chose it."""
+    return configuration.load(folder / "artifact" / "config.toml").model
 
 
 def _by_content(configs: Sequence[Config]) -> list[str]:
@@ -289,6 +302,8 @@ def _values(folders: Sequence[Path], of: str) -> Values:
     """of: a protocol, `valid`, or `intents`."""
     values: Values = {}
     for folder in folders:
+        if not (folder / f"values-{of}.npz").exists():
+            continue  # parts are not refitted
         result = load(folder / "result.json")[0]
         with np.load(folder / f"values-{of}.npz") as arrays:
             values[result.model, result.seed] = {name: arrays[name] for name in arrays.files}

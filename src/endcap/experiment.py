@@ -5,20 +5,15 @@ it prints a line of JSON per epoch.
 """
 
 import json
-import math
 import os
-import resource
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 import torch
 from pydantic import TypeAdapter
 
@@ -27,27 +22,18 @@ from endcap import config as configuration
 from endcap.artifact import Artifact
 from endcap.config import Config
 from endcap.data.catalog import Catalog
-from endcap.data.complements import complements
 from endcap.data.dataset import DataConfig, Dataset
 from endcap.data.errors import InputError
-from endcap.data.giveaway import MOST, giveaway, question_instead
-from endcap.data.interactions import waits
-from endcap.data.repurchase import rebought
-from endcap.data.split import Queries, Split, merged, repeat_rate, seen_rate, split
-from endcap.data.vocabulary import Floats
+from endcap.data.split import Split, merged, repeat_rate, seen_rate, split
 from endcap.describe import Described, candidates
-from endcap.evaluation import INTENTS, Evaluation, Intent, by_intent, evaluate, measure, slices
 from endcap.features.base import Content
 from endcap.features.products import Products
 from endcap.fitting import fit, keep_chosen
-from endcap.models import ClosedForm, Traits
-from endcap.models.hybrid import Hybrid, HybridConfig
+from endcap.measured import TOLD, Given, Outcome, given_away, outcome_of, refit_of
 from endcap.models.warm import Start
-from endcap.results import Result, save
-from endcap.training import Epoch, Fitted, Task
+from endcap.results import save
+from endcap.training import Epoch, Task
 
-TOLD = ("hr@10", "ndcg@10")
-"""The metrics whose value for each question is kept, and which are told of each intent."""
 REPEATS_FROM = 0.05
 """`repeats = "auto"` shows seen items where at least this share of events repeats an item."""
 
@@ -63,17 +49,6 @@ class Job:
     refit: bool = False
     threads: int = 1
     checkpoint: str | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The strict result, the refitted one where asked for, and the model to keep."""
-
-    results: list[Result]
-    evaluations: dict[str, Evaluation]  # by protocol, on the test questions
-    valid: Floats  # (questions,) what was maximised, on the validation questions; NaN where one was not drawn
-    intents: dict[Intent, Evaluation]  # on the validation questions, before any refit
-    artifact: Artifact
 
 
 def policy(data: DataConfig, method: str, parts: Split) -> tuple[bool, float]:
@@ -98,12 +73,13 @@ def run(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     processes: int = 1,
+    apart: bool = False,
 ) -> Outcome:
     """Fits on the training part, chooses on validation, looks at the test part once.
 
     With `described` the networks are told what is known of products, and all of the catalogue are candidates.
     With `start` a network goes on from there instead of from nothing.
-    processes: for the parts of a hybrid, see `fitting.fit`.
+    processes, apart: for the parts of a hybrid, see `fitting.fit`.
     """
     data, catalog_ids = config.data, candidates(config, dataset)
     parts = split(dataset.table, data.goal, data.min_rating, catalog_ids=catalog_ids)
@@ -118,64 +94,32 @@ def run(
     catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
 
     products, content = told(described, catalog)
+    given = Given(
+        dataset, described, parts, catalog, products, content, task, rate, given_away(dataset, parts.test, task)
+    )
     fitted = fit(
         config.model, parts.train, parts.valid, config.train, task,
-        content=content, start=start, checkpoint=checkpoint, on_epoch=on_epoch, processes=processes,
+        content=content, start=start, checkpoint=checkpoint, on_epoch=on_epoch, processes=processes, apart=apart,
     )  # fmt: skip
-    chosen = replace(config, model=fitted.config)
-    evaluations, results = {}, []
-    intents = by_intent(fitted.model, parts.valid)
-    valid = fitted.values
-    if valid is None:
-        valid = evaluate(fitted.model, parts.valid, repeat=repeat).metric(config.train.metric)
-    result, evaluations["strict"] = _result(chosen, dataset, parts, fitted, catalog, products, "strict", task)
-    result = replace(result, valid=float(np.nanmean(valid)))
-    results.append(_with_intents(result, intents, by_intent(fitted.model, parts.test)))
-    if refit:
-        # Chosen on validation, then trained as long on training and validation together.
-        parts = split(merged(dataset.table), data.goal, data.min_rating, catalog_ids=catalog_ids)
-        catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
-        epochs = replace(config.train, epochs=max(1, fitted.best_epoch), patience=0)
-        products, content = told(described, catalog)
-        again = fit(fitted.config, parts.train, None, epochs, task, content=content, start=start, processes=processes)
-        keep_chosen(fitted.model, again.model)
-        fitted = replace(again, best_epoch=fitted.best_epoch)
-        result, evaluations["refit"] = _result(chosen, dataset, parts, fitted, catalog, products, "refit", task)
-        # It was chosen by the strict one's validation.
-        result = replace(result, valid=results[0].valid)
-        results.append(_with_intents(result, intents, by_intent(fitted.model, parts.test)))
-    facts = {
-        "repeat": repeat,
-        "repeat_rate": rate,
-        "rebought": rebought(parts.train, catalog.categories),
-        "cuts": dataset.facts.get("cuts"),
-        "trained_until": seen_until(dataset),
-        "waits": waits(parts.train),
-        "protocol": results[-1].protocol,
-        "metrics": results[-1].metrics,
-        "endcap": version("endcap"),
+    strict = outcome_of(replace(config, model=fitted.config), given, fitted)
+    others = {
+        name: outcome_of(replace(config, model=part.config), given, part, of=f"{config.model.name}-{name}")
+        for name, part in fitted.parts.items()
     }
-    kept = Artifact(
-        config=chosen,
-        traits=Traits.of(parts.train, content),
-        vocabulary=parts.train.vocabulary,
-        catalog=catalog,
-        model=fitted.model,
-        described=None if described is None or products is None else replace(described, products=products),
-        files=dataset.files,
-        facts=facts,
-        aliases=dataset.aliases,
-        complements=complements(parts.train, catalog.categories),
+    if not refit:
+        return replace(strict, parts=others)
+    # Chosen on validation, then trained as long on training and validation together.
+    parts = split(merged(dataset.table), data.goal, data.min_rating, catalog_ids=catalog_ids)
+    catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
+    epochs = replace(config.train, epochs=max(1, fitted.best_epoch), patience=0)
+    products, content = told(described, catalog)
+    again = fit(fitted.config, parts.train, None, epochs, task, content=content, start=start, processes=processes)
+    keep_chosen(fitted.model, again.model)
+    given = Given(
+        dataset, described, parts, catalog, products, content, task, rate, given_away(dataset, parts.test, task)
     )
-    return Outcome(results, evaluations, valid, intents, kept)
-
-
-def seen_until(dataset: Dataset) -> float | None:
-    """Events from this time (seconds) on had no part in training or choosing; None where the source has no times."""
-    if cuts := dataset.facts.get("cuts"):
-        return float(cuts[1])
-    last = pc.max(dataset.table["time"]).as_py()
-    return None if last is None else math.nextafter(last, math.inf)  # the other splits may train on any event
+    refitted = refit_of(strict, given, replace(again, best_epoch=fitted.best_epoch))
+    return replace(refitted, parts=others)
 
 
 def trained_until(artifact: Artifact) -> float | None:
@@ -191,97 +135,6 @@ def told(described: Described | None, catalog: Catalog) -> tuple[Products | None
         return None, None
     products = described.products.of(catalog.item_ids)
     return products, products.content
-
-
-def _result(
-    config: Config,
-    dataset: Dataset,
-    parts: Split,
-    fitted: Fitted,
-    catalog: Catalog,
-    products: Products | None,
-    protocol: Literal["strict", "refit"],
-    task: Task,
-) -> tuple[Result, Evaluation]:
-    train = parts.train
-
-    def look(queries: Queries, repeat: bool) -> tuple[dict[str, float], Evaluation]:  # noqa: FBT001
-        vectors = None if products is None else products.code.vectors
-        return measure(fitted.model, queries, train, categories=catalog.categories, vectors=vectors, repeat=repeat)
-
-    started = time.perf_counter()
-    metrics, evaluation = look(parts.test, task.repeat)
-    evaluate_seconds = time.perf_counter() - started
-    other, _ = look(parts.test, not task.repeat)
-    return (
-        Result(
-            model=config.model.name,
-            seed=config.train.seed,
-            dataset=dataset.name,
-            goal=task.goal or "any",
-            split=config.split.method,
-            masked=not task.repeat,
-            protocol=protocol,
-            metrics=metrics,
-            users=len(train),
-            items=train.n_items,
-            events=len(train.items),
-            train_seconds=fitted.seconds,
-            evaluate_seconds=evaluate_seconds,
-            epochs=fitted.best_epoch,
-            peak_rss_mb=_peak_mb(),
-            parameters=sum(tensor.numel() for tensor in fitted.model.state_dict().values()),
-            other={"masked": task.repeat, "metrics": other},
-            history=[asdict(epoch) for epoch in fitted.epochs],
-            slices=slices(evaluation, parts.test, train),
-            questions=len(parts.test),
-            giveaway=_given_away(dataset, parts.test, task),
-            note=getattr(fitted.model, "note", ""),
-            chosen=_chosen(fitted),
-        ),
-        evaluation,
-    )
-
-
-def _given_away(dataset: Dataset, test: Queries, task: Task) -> dict[str, Any]:
-    found = giveaway(test)
-    if found.most > MOST:
-        instead, history = question_instead(dataset.table, task.goal, task.min_rating)
-        found = replace(found, instead=instead, instead_history=history)
-    return asdict(found)
-
-
-def _with_intents(result: Result, valid: dict[Intent, Evaluation], test: dict[Intent, Evaluation]) -> Result:
-    parts = {"valid": valid, "test": test}
-    return replace(
-        result,
-        intents={
-            intent: {part: _figures(evaluations[intent]) for part, evaluations in parts.items()} for intent in INTENTS
-        },
-    )
-
-
-def _figures(evaluation: Evaluation) -> dict[str, float]:
-    """Of the questions of an intent; without any the means are NaN."""
-    n = len(evaluation.offsets) - 1
-    means = {name: float(evaluation.metric(name).mean()) if n else math.nan for name in TOLD}
-    return {"n": n, **means}
-
-
-def _peak_mb() -> float:
-    """At most, where parts were fitted side by side: as if all of those processes had been largest at once."""
-    own, largest = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (own + torch.get_num_threads() * largest) / 1024
-
-
-def _chosen(fitted: Fitted) -> dict[str, Any]:
-    if isinstance(fitted.model, Hybrid) and isinstance(fitted.config, HybridConfig):
-        return {
-            part.name: weight for part, weight in zip(fitted.config.parts, fitted.model.weights.tolist(), strict=True)
-        }
-    if isinstance(fitted.model, ClosedForm):
-        return {name: getattr(fitted.config, name) for name in fitted.model.grid}
-    return {"epoch": fitted.best_epoch}
 
 
 def main() -> None:
@@ -300,8 +153,15 @@ def main() -> None:
         checkpoint=Path(job.checkpoint) if job.checkpoint else None,
         on_epoch=lambda epoch: print(json.dumps(asdict(epoch)), flush=True),
         processes=job.threads,
+        apart=True,
     )
     out = Path(job.out)
+    for name, part in outcome.parts.items():
+        _save(part, out / "parts" / name)
+    _save(outcome, out)
+
+
+def _save(outcome: Outcome, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     artifacts.save(outcome.artifact, out / "artifact")
     for protocol, evaluation in outcome.evaluations.items():

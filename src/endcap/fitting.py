@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from endcap.data.interactions import Interactions
 from endcap.data.split import Queries
 from endcap.features.base import Content
 from endcap.models import ModelConfig, Recommender, counting
+from endcap.models.blending import Pool
 from endcap.models.hybrid import Hybrid, HybridConfig, PartConfig
 from endcap.models.own import OwnConfig
 from endcap.models.sequence import SequenceNetwork
@@ -45,6 +46,7 @@ def fit(
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     processes: int = 1,
+    apart: bool = False,
 ) -> Fitted:
     """Builds a model and fits it to `train`, and to what is known of the items, where that is given.
 
@@ -56,6 +58,7 @@ def fit(
     `start` too; counting models begin anew.
     With `checkpoint` (a folder), every epoch is saved there, and a run that was killed goes on from the
     last one to the same result.
+    apart: also each part of a hybrid by itself, and what those of them that count make together without the networks.
     processes: the parts of a hybrid may be fitted at a time, each in a process of its own with one thread. They are
     started by `spawn`, so that a program that asks for several guards its start by `if __name__ == "__main__"`.
     """
@@ -85,28 +88,61 @@ def fit(
     events = sum(job.training.epochs * len(train.items) for job in jobs.values() if not counting(job.config))
     at_a_time = min(processes, len(jobs)) if events >= PAYS else 1
     fitted = _side_by_side(jobs, given, at_a_time, hear) if at_a_time > 1 else _in_turn(jobs, given, hear)
-    model, judged = Hybrid([each.model for each in fitted.values()]), None
+    pooled = None
     if valid is not None:
-        sample = sampled(valid, config.questions, training.seed)
-        model.observe(train, content)
-        pooled = pool(model, sample, repeat=task.repeat)
+        every = Hybrid([each.model for each in fitted.values()])
+        every.observe(train, content)
+        pooled = pool(every, sampled(valid, config.questions, training.seed), repeat=task.repeat)
+    whole = _blended(config, fitted, given, training, pooled)
+    counts = {place: each for place, each in fitted.items() if counting(each.config)}
+    others = _named(config, fitted) if apart else {}
+    if apart and pooled is not None and 0 < len(counts) < len(fitted):
+        began = time.perf_counter()
+        some = pooled.of([n for n, place in enumerate(fitted) if place in counts])
+        alone = _blended(config, counts, given, training, some)
+        taken = time.perf_counter() - began + sum(each.seconds for each in counts.values())
+        others[COUNTS] = replace(alone, seconds=taken)
+    return replace(whole, epochs=heard, seconds=time.perf_counter() - started, parts=others)
+
+
+COUNTS = "counts"
+"""The parts of a hybrid that count, weighed and looked at twice without its networks."""
+
+
+def _blended(
+    config: HybridConfig, fitted: Mapping[int, Fitted], given: Given, training: TrainConfig, pooled: Pool | None
+) -> Fitted:
+    """A hybrid of parts by their place in the config: of those that validation keeps, where there is one.
+
+    pooled: what these parts say of the validation questions; `seconds` and `epochs` are the caller's to fill in.
+    """
+    model, places, judged = Hybrid([each.model for each in fitted.values()]), list(fitted), None
+    if given.valid is not None and pooled is not None:
+        asked = drawn(len(given.valid), config.questions, training.seed)
         names = [config.parts[place].name for place in places]
-        selection = select(pooled, model.counted, names, sample, training.metric, config)
+        selection = select(pooled, model.counted, names, given.valid.take(asked), training.metric, config)
         places = [places[kept] for kept in selection.kept]
         model = Hybrid([fitted[place].model for place in places])
         model.take(selection.blend, selection.reranker)
         model.note = selection.note
         if selection.values is not None:
-            judged = np.full(len(valid), np.nan)
-            judged[drawn(len(valid), config.questions, training.seed)] = selection.values
-    model.observe(train, content)
+            judged = np.full(len(given.valid), np.nan)
+            judged[asked] = selection.values
+    model.observe(given.train, given.content)
     parts = [fitted[place] for place in places]
     chosen = tuple(part.config for part in parts if not isinstance(part.config, HybridConfig))
     epochs = tuple(part.best_epoch for part in parts)
-    return Fitted(
-        model.eval(), replace(config, parts=chosen, epochs=epochs), heard, sum(epochs), time.perf_counter() - started,
-        judged,
-    )  # fmt: skip
+    return Fitted(model.eval(), replace(config, parts=chosen, epochs=epochs), [], sum(epochs), 0.0, judged)
+
+
+def _named(config: HybridConfig, fitted: Mapping[int, Fitted]) -> dict[str, Fitted]:
+    """The parts by their names; a second one of a name has its number."""
+    named: dict[str, Fitted] = {}
+    for place, part in fitted.items():
+        name = config.parts[place].name
+        same = sum(config.parts[before].name == name for before in fitted if before < place)
+        named[name if not same else f"{name}-{same + 1}"] = part
+    return named
 
 
 def of_part(config: HybridConfig, place: int, training: TrainConfig) -> TrainConfig:

@@ -37,6 +37,7 @@ class Result:
     slices: list[dict[str, Any]] = field(default_factory=list)  # see evaluation.slices
     history: list[dict[str, Any]] = field(default_factory=list)  # per epoch; see training.Epoch
     chosen: dict[str, Any] = field(default_factory=dict)  # the parameters that validation chose
+    made_of: str = ""  # the parts of a hybrid that validation kept, in words
     note: str = ""
     questions: int = 0  # of the test part
     giveaway: dict[str, Any] = field(default_factory=dict)  # what those give away; see data/giveaway.py

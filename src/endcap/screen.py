@@ -99,25 +99,48 @@ def epochs(total: int) -> Iterator[Any]:
 
 
 def leaderboard(results: Sequence[Result]) -> Table:
-    """A line per model, best on validation first; the mean over seeds."""
-    title = f"Test part, full ranking, {results[0].questions:,} questions"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    for name in ("valid", *MAIN_METRICS, "seconds", "MB"):
-        table.add_column(name, justify="right")
-    names = {(result.model, result.protocol) for result in results}
-    rows = []
-    for model, protocol in names:
-        own = [result for result in results if (result.model, result.protocol) == (model, protocol)]
-        valid = _mean([result.valid for result in own])
-        cells = [f"{_mean([result.metrics[name] for result in own]):.4f}" for name in MAIN_METRICS]
-        label = model if protocol == "strict" else f"{model} ({protocol})"
-        seconds, memory = _mean([r.train_seconds for r in own]), _mean([r.peak_rss_mb for r in own])
-        shown = "–" if math.isnan(valid) else f"{valid:.4f}"
-        rows.append((protocol != "strict", -valid, [label, shown, *cells, f"{seconds:.1f}", f"{memory:.0f}"]))
-    for _, _, cells in sorted(rows, key=lambda row: (row[0], row[1] if not math.isnan(row[1]) else 0)):
-        table.add_row(*cells)
+    """A line per model, best on validation first, of equal ones by name; the mean over seeds. It fits 80 columns."""
+    runs: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        runs.setdefault((result.protocol, result.model), []).append(result)
+    means = {
+        run: {name: _mean([each.metrics[name] for each in own]) for name in MAIN_METRICS} for run, own in runs.items()
+    }
+    valid = {run: _mean([each.valid for each in own]) for run, own in runs.items()}
+    best = max((each["ndcg@10"] for each in means.values()), default=0.0)
+    table = Table(
+        title=f"Test part, full ranking, {results[0].questions:,} questions",
+        title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False,
+    )  # fmt: skip
+    table.add_column("model", overflow="fold")
+    for name in ("valid", *(_HEADS.get(name, name) for name in MAIN_METRICS), "fit, s", "MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+        if name == "ndcg@10":
+            table.add_column("", no_wrap=True)
+    for run in sorted(runs, key=lambda run: (run[0] != "strict", math.isnan(valid[run]), -valid[run], run[1])):
+        protocol, model = run
+        cells = [f"{mean:.4f}" for mean in means[run].values()]
+        cells.insert(1 + list(means[run]).index("ndcg@10"), _bar(means[run]["ndcg@10"], best))
+        seconds, memory = (
+            _mean([getattr(each, name) for each in runs[run]]) for name in ("train_seconds", "peak_rss_mb")
+        )
+        table.add_row(
+            model if protocol == "strict" else f"{model} ({protocol})",
+            "–" if math.isnan(valid[run]) else f"{valid[run]:.4f}",
+            *cells,
+            f"{seconds:,.0f}" if seconds >= 100 else f"{seconds:.1f}",
+            "–" if math.isnan(memory) else f"{memory:,.0f}",
+        )
     return table
+
+
+_HEADS = {"coverage@10": "cov@10"}
+BAR = 6
+"""Columns of the longest bar."""
+
+
+def _bar(value: float, best: float) -> str:
+    return "▇" * max(round(BAR * value / best), value > 0) if best > 0 else ""
 
 
 def recommendations(lines: Sequence[Recommendation], title: str) -> Table:

@@ -79,6 +79,8 @@ class Fitted:
     seconds: float
     values: Floats | None = None
     """(questions,) on validation, cross-fitted where more than an epoch was fitted to it; NaN where not drawn."""
+    parts: "dict[str, Fitted]" = field(default_factory=dict)
+    """What a hybrid was made of, by name, where that was asked for."""
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from endcap.data.vocabulary import Floats
 from endcap.describe import Described, candidates
 from endcap.engine.version import Version
 from endcap.evaluation import evaluate
-from endcap.experiment import Outcome, told
+from endcap.experiment import told
 from endcap.fitting import fit, keep_chosen
 from endcap.live_log import LiveLog, asked_of, cuts
+from endcap.measured import Outcome
 from endcap.models import Network, Traits
 from endcap.models.hybrid import Hybrid
 from endcap.models.warm import Start

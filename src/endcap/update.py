@@ -28,8 +28,9 @@ from endcap import artifact as artifacts
 from endcap.artifact import Artifact
 from endcap.data.errors import InputError
 from endcap.engine.version import Version
-from endcap.experiment import Outcome, run, trained_until
+from endcap.experiment import run, trained_until
 from endcap.live_log import LiveLog, read
+from endcap.measured import Outcome
 from endcap.models import Network
 from endcap.results import plain
 from endcap.store.store import Store

@@ -25,7 +25,7 @@ def verdict(
     return [
         *given_away(first.giveaway, masked=first.masked),
         *_few(chosen),
-        *_choice(chosen, standings, cheaper),
+        *_choice(chosen, standings, cheaper, own),
         *of_intents,
         *_surprises(chosen, standings),
         *[f"{_name(chosen)}: {run.note}." for run in own[chosen.model][:1] if run.note],
@@ -81,7 +81,9 @@ def _counted(questions: int) -> str:
     return f"{questions:,} test question" + "s" * (questions != 1)
 
 
-def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: AsGood | None) -> list[str]:
+def _choice(
+    chosen: Standing, standings: Sequence[Standing], cheaper: AsGood | None, own: Mapping[str, Sequence[Result]]
+) -> list[str]:
     low, high = chosen.intervals[MAIN]
     reached = (
         f"on the test part ({_counted(chosen.questions)}) it reaches NDCG@10 {chosen.metrics[MAIN]:.4f} "
@@ -97,8 +99,9 @@ def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: AsGood | N
     if cheaper is not None:
         fast = cheaper.standing
         return [
-            f"Use {fast.model}: on validation it is as good as {chosen.model} within the interval ({fast.valid:.4f}, "
-            f"{signed(cheaper.difference)}, interval {signed(cheaper.low)} to {signed(cheaper.high)}), and it trains "
+            f"Use {_made(fast, own)}: on validation it is as good as {chosen.model} within the interval "
+            f"({fast.valid:.4f}, {signed(cheaper.difference)}, interval {signed(cheaper.low)} to "
+            f"{signed(cheaper.high)}), and it trains "
             f"in {_duration(fast.train_seconds)} instead of {_duration(chosen.train_seconds)}. On the test part "
             f"({_counted(fast.questions)}) it reaches NDCG@10 {fast.metrics[MAIN]:.4f} "
             f"(95 % interval {fast.intervals[MAIN][0]:.4f} to {fast.intervals[MAIN][1]:.4f}), "
@@ -109,7 +112,7 @@ def _choice(chosen: Standing, standings: Sequence[Standing], cheaper: AsGood | N
     versus = second.versus[MAIN]
     apart = versus.p_holm < 0.05
     return [
-        f"Use {chosen.model}: it is the best on validation ({chosen.valid:.4f}; next is {second.model} with "
+        f"Use {_made(chosen, own)}: it is the best on validation ({chosen.valid:.4f}; next is {second.model} with "
         f"{second.valid:.4f}); {reached}",
         f"{_name(second)} differs by {signed(versus.difference)} on the test part (interval {signed(versus.low)} to "
         f"{signed(versus.high)}, corrected p {p_text(versus.p_holm)}): "
@@ -177,6 +180,12 @@ def _about_runs(standings: Sequence[Standing], own: Mapping[str, Sequence[Result
     if unfinished:
         lines.append(f"{', '.join(unfinished)} still improved in the last epoch: more epochs may bring more.")
     return lines
+
+
+def _made(standing: Standing, own: Mapping[str, Sequence[Result]]) -> str:
+    """The model and, of a hybrid, what of."""
+    made_of = own[standing.model][0].made_of
+    return f"{standing.model} ({made_of})" if made_of else standing.model
 
 
 def _name(standing: Standing) -> str:

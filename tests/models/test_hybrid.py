@@ -174,7 +174,7 @@ def test_it_is_chosen_on_as_many_questions_as_it_says(n: int, chosen: bool) -> N
     parts = circle()
     counts = hybrid({"name": "transitions"}, {"name": "popular"}, questions=n)
     found = fit(counts, parts.train, parts.valid, replace(QUICK, valid_queries=1), Task())
-    assert (found.valid is not None) == chosen
+    assert (found.values is not None) == chosen
 
 
 def test_many_small_losses_are_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
