@@ -1,6 +1,7 @@
 """What the console reads of a store: sums and samples, never more rows than a page may wait for."""
 
 import json
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -42,11 +43,12 @@ class Span:
     since: float
     step: int
     n: int
+    cut: float = math.inf  # where it ends before its last step does
 
     @property
     def until(self) -> float:
         """Its end, which no longer belongs to it."""
-        return self.since + self.step * self.n
+        return min(self.cut, self.since + self.step * self.n)
 
 
 @dataclass(frozen=True)
