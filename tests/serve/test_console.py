@@ -43,7 +43,7 @@ PLACES = (
     "/console", "/console?period=day", "/console?period=month&until=1000000000", "/console/quality", "/console/models",
     "/console/people", "/console/people?q=ann", "/console/people?q=s1&slot=cart", "/console/people?q=nobody",
     "/console/people?q=ann&slot=product", "/console/rules", "/console/experiments",
-    "/console/experiments?replay=candidate",
+    "/console/experiments?replay=candidate", "/console/server", "/console/server?period=month",
 )  # fmt: skip
 EDITING = (
     "/console/rules/new", *(f"/console/rules/new?action={action}" for action in ACTIONS), "/console/rules/edit?id=up",
@@ -513,7 +513,13 @@ def test_the_overview_adds_up(reading: TestClient) -> None:
     clicked = len([n for n in range(160) if n % 3])
     assert f"Clicks per list {clicked / 160:.1%}" in text
     assert f"Purchases {len([n for n in range(160) if n % 5 < 2 + n % 2])} " in text
-    assert "3 of 17 products" in text
+    assert "Products never shown 14" in text
+    orders = [n for n in range(160) if n % 5 < 2 + n % 2]
+    assert f"Orders {len(orders)} " in text
+    assert f"Revenue ${20 * len(orders):,}" in text
+    assert "Average basket $20.00" in text
+    followed = [n for n in orders if n % 3]  # clicked on, then bought
+    assert f"Revenue by lists ${20 * len(followed):,}" in text
     empty = words(shown(reading, "/console?period=day&until=1000000000"))
     assert "Nothing happened in this period" in empty
 
@@ -593,12 +599,12 @@ def _table(events: list[dict[str, Any]], *, list_id: bool = False) -> pa.Table:
 def test_plots_draw_what_is_known() -> None:
     axis = axis_of(Span(0.0, 86_400, 4), Words("en"))
     assert axis.labels == ("Jan 1", "Jan 2", "Jan 3", "Jan 4")
-    plot = lines("rate", axis, {"a": [1.0, 3.0, None, 2.0]}, form="{:g}".format, shades={"a": "c0"})
+    plot = lines("rate", "Rate", axis, {"a": [1.0, 3.0, None, 2.0]}, form="{:g}".format, shades={"a": "c0"})
     assert plot.lines[0].path.count("M") == 2  # a gap
     assert len(plot.lines[0].dots) == 1
     assert [tick.text for tick in plot.y_ticks] == ["0", "1", "2", "3"]
     assert [row[1] for row in plot.rows] == ["1", "3", "–", "2"]
-    bars = columns("n", axis, [0, 4, 2, 1], form="{:g}".format)
+    bars = columns("n", "N", axis, [0, 4, 2, 1], form="{:g}".format)
     assert len(bars.columns) == 3
     assert bars.columns[0].height == 2 * bars.columns[1].height
     assert bars.columns[-1].part

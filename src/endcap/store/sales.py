@@ -1,7 +1,7 @@
 """What was sold in a span, what came before it, and which products it was: sums of the events that came last."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -41,6 +41,11 @@ class Step:
     revenue: float = 0.0  # price * quantity; no price is nothing
     by_lists: float = 0.0  # the part of it that followed a click on a list
     unpriced: int = 0  # purchases without a price
+
+
+def total(steps: Sequence[Step]) -> Step:
+    """All steps as one."""
+    return Step(*map(sum, zip(*map(astuple, steps), strict=True))) if steps else Step()
 
 
 @dataclass(frozen=True)

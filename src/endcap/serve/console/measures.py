@@ -1,6 +1,6 @@
 """What came of the lists: clicks and purchases by slot and model, and how much of the catalogue was shown."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
@@ -59,6 +59,14 @@ class Counted:
         )
 
 
+@dataclass
+class Placed:
+    """A product in the lists that were read: how many it stood in, and in how many of them it was clicked."""
+
+    shown: Counter[str] = field(default_factory=Counter)  # by slot
+    clicked: Counter[str] = field(default_factory=Counter)
+
+
 @dataclass(frozen=True)
 class Measures:
     """Of a span; of a sample where there were too many lists."""
@@ -69,6 +77,7 @@ class Measures:
     by: Mapping[Key, Counted]
     steps: Mapping[Key, Sequence[Counted]]  # by slot and model, one for each step of the span
     shown: Sequence[float]  # lists in each step, all of them
+    placed: Mapping[str, Placed]  # by product
 
 
 def measures(store: Store, span: Span, most: int = MOST) -> Measures:
@@ -90,21 +99,31 @@ def _measured(
     sample: Sample, span: Span, clicks: Mapping[str, set[str]], bought: Mapping[str, Sequence[float]]
 ) -> Measures:
     total, by = Counted(), defaultdict[Key, Counted](Counted)
+    placed = defaultdict[str, Placed](Placed)
     steps = defaultdict[Key, list[Counted]](lambda: [Counted() for _ in range(span.n)])
     shown = [0.0] * span.n
     for each in sample.lists:
         key, place = (each.slot, each.model), int((each.time - span.since) // span.step)
-        hit = not clicks.get(each.recommendation_id, set()).isdisjoint(each.items)
+        hits = clicks.get(each.recommendation_id, set()).intersection(each.items)
         for counted in (total, by[key], steps[key][place]):
-            counted.add(each, hit=hit)
+            counted.add(each, hit=bool(hits))
+        for item_id in set(each.items):
+            placed[item_id].shown[each.slot] += 1
+            placed[item_id].clicked[each.slot] += item_id in hits
         shown[place] += 1 / (sample.share or 1.0)
     for counted in (total, *by.values(), *(step for own in steps.values() for step in own)):
         counted.settle(bought)
     places = {slot: place for place, slot in enumerate(get_args(Slot))}
     order = sorted(by, key=lambda key: (places.get(key[0], len(places)), key))
     return Measures(
-        sample.total, sample.share, total, {key: by[key] for key in order}, {key: steps[key] for key in order}, shown
-    )
+        sample.total, sample.share, total, {key: by[key] for key in order}, {key: steps[key] for key in order}, shown,
+        dict(placed),
+    )  # fmt: skip
+
+
+def rate(part: float, whole: float, *, fewest: float = 1) -> float | None:
+    """A share; None where the whole is less than `fewest`."""
+    return part / whole if whole >= fewest else None
 
 
 def wilson(part: int, whole: int, z: float = 1.96) -> tuple[float, float]:

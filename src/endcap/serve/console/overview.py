@@ -1,32 +1,35 @@
-"""The first page: what visitors did, what came of the lists, how the server does."""
+"""The first page: what was sold, what came of the lists, which products moved."""
 
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import numpy as np
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from endcap.data.vocabulary import Floats
-from endcap.serve.console import plots, summary
-from endcap.serve.console.page import Desk, Reading
-from endcap.serve.console.plots import Axis, Plot, axis_of
-from endcap.serve.console.render import number, seconds
+from endcap.serve.console import movers, plots, summary, tiles
+from endcap.serve.console.measures import Measures
+from endcap.serve.console.money import Money, money_of
+from endcap.serve.console.page import Page, Reading
+from endcap.serve.console.periods import Period, choice, span_of
+from endcap.serve.console.plots import Axis, Plot, Sheet, axis_of
+from endcap.serve.console.render import number
 from endcap.serve.console.session import PATH
+from endcap.serve.console.summary import Read, Row
 from endcap.serve.console.texts import Words
-from endcap.serve.console.traffic import Route, quantile
+from endcap.store import sales
 from endcap.store.figures import Span
 
 router = APIRouter()
 
-Period = Literal["day", "week", "month"]
-STEPS: dict[Period, tuple[int, int]] = {"day": (24, 3_600), "week": (14, 43_200), "month": (30, 86_400)}
-"""How many steps of how many seconds."""
-
 FRESH = 20.0
 """Seconds that figures are kept."""
+
+
+def read(page: Page, span: Span) -> Read | None:
+    """What the store says of a span; None where it is not ready."""
+    make = partial(summary.read, page.desk.store, span, now=time.time())
+    return page.desk.slow.get(("overview", span), make, seconds=FRESH)
 
 
 @router.get(PATH)
@@ -36,96 +39,76 @@ def overview(
     until: Annotated[float | None, Query(ge=0, le=4e9, allow_inf_nan=False)] = None,
 ) -> Response:
     """Figures of a period that ends now, or at another time."""
-    desk, span = page.desk, span_of(period, until)
-    read = desk.slow.get(("overview", span), partial(summary.read, desk.store, span), seconds=FRESH)
-    if read is None:
-        return page("waiting.html", active="overview", title=page.words("overview.title"))
-    axis, found, kinds, (events, last) = axis_of(span, page.words), read.found, read.kinds, read.size
-    n_items = int(desk.engine.live.shelf.there.sum())
+    span, words, shelf = span_of(period, until), page.words, page.desk.engine.live.shelf
+    found = read(page, span)
+    if found is None:
+        return page("waiting.html", active="overview", title=words("overview.title"))
+    axis, (events, last) = axis_of(span, words), found.size
+    money, n_items, measured = money_of(words, shelf, page.desk.shop), int(shelf.there.sum()), found.now.found
+    products = movers.products(words, found, shelf, money)
+    money_plots, event_plots = _sales(words, axis, found, money), _events(words, axis, found)
+    courses, rows = summary.courses(words, axis, measured), summary.rows(measured, n_items)
+    drawn = [*money_plots, *event_plots, *(plot for course in courses for plot in course.panels)]
     return page(
         "overview.html",
         active="overview",
-        period=period,
-        periods=[*STEPS],
-        span=span,
-        now=until is None,
-        earlier=span.since,
-        later=min(span.until + span.step * span.n, time.time()),
-        empty=not found.lists and not kinds,
-        events=events,
+        files=[*drawn, *products.sheets, _shelves(words, rows), _funnel(words, found)],
+        empty=not measured.lists and not found.now.kinds,
         last=last,
         capped=events > summary.EVENTS,
-        tiles=summary.tiles(page.words, read, n_items),
-        measured=found,
-        models=summary.models(found),
-        courses=summary.courses(page.words, axis, found),
-        rows=summary.rows(found, n_items),
-        shown=plots.columns(
-            page.words("overview.lists"), axis, found.shown, form=number, head=page.words("table.when"),
-            total=number(found.lists),
-        ),
-        kinds=summary.kinds_of(page.words, axis, kinds),
-        server=_server(page.words, desk, axis, span),
-    )  # fmt: skip
+        tiles=tiles.tiles(words, found, shelf, money),
+        funnel=tiles.stages(words, found.now),
+        sales=money_plots,
+        products=products,
+        money=money,
+        measured=measured,
+        models=summary.models(measured),
+        courses=courses,
+        rows=rows,
+        events=event_plots,
+        **choice(span, period, until),
+    )
 
 
-def span_of(period: Period, until: float | None) -> Span:
-    """Whole steps; the last one has begun and is not over."""
-    n, step = STEPS[period]
-    end = ((time.time() if until is None else until) // step + 1) * step
-    return Span(end - n * step, step, n)
-
-
-@dataclass(frozen=True)
-class Server:
-    """Requests and times."""
-
-    plots: tuple[Plot, ...]
-    routes: tuple[dict[str, Any], ...]  # name, requests, refused, failed, p50, p95: since the server started
-
-
-def _server(words: Words, desk: Desk, axis: Axis, span: Span) -> Server:
-    reading = desk.slow.get("metrics", desk.traffic.read, seconds=5.0)
-    if reading is None:
-        return Server((), ())
-    added = desk.traffic.during(span, reading)
-    routes = [route for route in reading.routes.values() if not route.name.startswith(PATH)]
-    busiest = sorted(routes, key=lambda route: -route.requests)[:12]
-    return Server(() if added is None else _loads(words, axis, added), tuple(_route(route) for route in busiest))
-
-
-def _loads(words: Words, axis: Axis, added: Floats) -> tuple[Plot, ...]:
+def _sales(words: Words, axis: Axis, found: Read, money: Money) -> list[Plot]:
+    total = sales.total(found.now.sold)
     head = words("table.when")
-    asked, refused, failed = np.nan_to_num(added[:, :3]).round().T
-    times = {
-        name: [None if np.isnan(row[0]) else quantile(row[3:].tolist(), share) for row in added]
-        for name, share in (("p50", 0.5), ("p95", 0.95))
-    }
-    last = [next((value for value in reversed(values) if value is not None), None) for values in times.values()]
-    newest = "–" if last[0] is None else " · ".join(map(seconds, last))
-    return (
-        plots.columns(
-            words("server.requests"), axis, asked.tolist(), form=number, head=head, total=number(asked.sum())
-        ),
-        plots.lines(
-            words("server.times"), axis, times, form=seconds, shades={"p50": "c0", "p95": "c1"}, head=head,
-            total=newest,
-        ),
-        plots.columns(
-            words("server.failed"), axis, failed.tolist(), form=number, head=head, total=number(failed.sum())
-        ),
-        plots.columns(
-            words("server.refused"), axis, refused.tolist(), form=number, head=head, total=number(refused.sum())
-        ),
+    revenue = plots.columns(
+        "revenue", words("overview.revenue"), axis, [each.revenue for each in found.now.sold], form=money,
+        short=money.short, head=head, total=money.rough(total.revenue or None),
+    )  # fmt: skip
+    orders = plots.columns(
+        "orders", words("overview.orders"), axis, [float(each.orders) for each in found.now.sold], form=number,
+        head=head, total=number(total.orders or None),
+    )  # fmt: skip
+    return [revenue, orders]
+
+
+def _events(words: Words, axis: Axis, found: Read) -> list[Plot]:
+    measured: Measures = found.now.found
+    shown = plots.columns(
+        "lists", words("overview.lists"), axis, measured.shown, form=number, head=words("table.when"),
+        total=number(measured.lists),
+    )  # fmt: skip
+    return [shown, *summary.kinds_of(words, axis, found.now.kinds)]
+
+
+def _shelves(words: Words, rows: list[Row]) -> Sheet:
+    columns = ("table.slot", "table.model", "overview.lists", "sum.lists clicked", "sum.visitors", "sum.buyers",
+               "overview.coverage")  # fmt: skip
+    return Sheet(
+        "shelves",
+        tuple(words(column) for column in columns),
+        [
+            (words.known("slot", row.slot), row.model, row.counted.lists, row.counted.clicked, row.counted.visitors,
+             row.counted.buyers, row.coverage)
+            for row in rows
+        ],
     )  # fmt: skip
 
 
-def _route(route: Route) -> dict[str, Any]:
-    return {
-        "name": route.name,
-        "requests": route.requests,
-        "refused": route.refused,
-        "failed": route.failed,
-        "p50": quantile(route.buckets, 0.5),
-        "p95": quantile(route.buckets, 0.95),
-    }
+def _funnel(words: Words, found: Read) -> Sheet:
+    stages = tiles.stages(words, found.now)
+    return Sheet(
+        "funnel", (words("funnel.title"), words("sum.visitors")), [(each.name, each.visitors) for each in stages]
+    )

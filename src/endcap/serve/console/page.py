@@ -1,5 +1,6 @@
 """What every page is made of: who asks, in which language, and what all pages share."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, get_args
@@ -12,6 +13,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from endcap.engine.engine import Engine, Role
 from endcap.engine.requests import Slot
 from endcap.engine.version import Version
+from endcap.serve.console.files import file_of
+from endcap.serve.console.plots import Plot, Sheet
 from endcap.serve.console.render import environment
 from endcap.serve.console.session import COOKIE, Session, Sessions
 from endcap.serve.console.slow import Slow
@@ -30,6 +33,7 @@ PAGES = {
     "people": "/console/people",
     "rules": "/console/rules",
     "experiments": "/console/experiments",
+    "server": "/console/server",
 }
 THEMES = ("light", "dark")
 ROLES: tuple[Role, ...] = ("live", "candidate", "shadow", "again", "new")
@@ -100,8 +104,12 @@ class Page:
     session: Session
     words: Words
 
-    def __call__(self, template: str, *, active: str = "", status: int = 200, **values: Any) -> Response:
-        """A template with what all of them know."""
+    def __call__(
+        self, template: str, *, active: str = "", status: int = 200, files: Iterable[Sheet | Plot] = (), **values: Any
+    ) -> Response:
+        """A template with what all of them know; or one of its tables or plots as a file, where the address asks so."""
+        if (file := file_of(files, self.request.query_params)) is not None:
+            return file
         text = environment().get_template(template).render(
             t=self.words,
             active=active,
@@ -116,6 +124,7 @@ class Page:
             live=str(self.desk.serving.engine.about["models"]["live"]),
             pages_of_shop=self.desk.serving.config.has_storefront,
             simulated=self.desk.front is not None and self.desk.front.is_simulated,
+            file=lambda kind, name: self._address(**{kind: name}),
             done=self.request.query_params.get("done", ""),
             **values,
         )  # fmt: skip

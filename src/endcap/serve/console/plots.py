@@ -5,7 +5,7 @@ security policy has no place for the styles that Vega writes into its elements.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -61,9 +61,19 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """A table as numbers and texts."""
+
+    name: str  # as in the address, and of the file
+    head: tuple[str, ...]
+    rows: Iterable[Sequence[str | float | None]]  # a generator costs nothing until the file is asked for
+
+
+@dataclass(frozen=True)
 class Plot:
     """One panel, and the table that says the same."""
 
+    name: str  # as in the address, and of the file
     title: str
     said: str  # for those who cannot see it
     total: str
@@ -74,6 +84,12 @@ class Plot:
     hits: tuple[Hit, ...]
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    sheet: Sheet
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        return not self.lines and not self.columns
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,7 @@ def axis_of(span: Span, words: Words) -> Axis:
 
 
 def lines(
+    name: str,
     title: str,
     axis: Axis,
     series: Mapping[str, Sequence[float | None]],
@@ -109,24 +126,32 @@ def lines(
     total: str = "",
     head: str = "",
 ) -> Plot:
-    """A line for each series."""
+    """A line for each series of which anything is known."""
     known = [value for values in series.values() for value in values if value is not None]
-    marks = scale(max(known, default=0.0))
+    marks = scale(max(known)) if any(known) else [0.0]  # where all is 0, nothing says how high the axis is
     width = _step(axis)
     centres = [LEFT + width * (place + 0.5) for place in range(len(axis.labels))]
     drawn = tuple(
-        Line(name, shades[name], *_path(centres, [None if v is None else _y(v, marks[-1]) for v in values]))
-        for name, values in series.items()
+        Line(each, shades[each], *_path(centres, [None if v is None else _y(v, marks[-1]) for v in values]))
+        for each, values in series.items()
+        if any(value is not None for value in values)
     )
-    rows = tuple(
-        (label, *(form(values[place]) if values[place] is not None else "–" for values in series.values()))  # type: ignore[arg-type]
-        for place, label in enumerate(axis.labels)
-    )
-    return _plot(title, axis, rows, (head, *series), marks, form, total, drawn=drawn)
+    written = Written(form, form, total, (head, *series))
+    return _plot(name, title, axis, [*series.values()], marks if known else [], written, drawn=drawn)
 
 
-def columns(title: str, axis: Axis, values: Sequence[float], *, form: Form, head: str = "", total: str = "") -> Plot:
-    """A column for each step."""
+def columns(
+    name: str,
+    title: str,
+    axis: Axis,
+    values: Sequence[float],
+    *,
+    form: Form,
+    short: Form | None = None,
+    head: str = "",
+    total: str = "",
+) -> Plot:
+    """A column for each step. short: how numbers are written beside the axis, where there is little room."""
     marks, width = scale(max(values, default=0.0), least=1.0), _step(axis)
     gap = min(2.0, width * 0.2)
     drawn = tuple(
@@ -140,43 +165,60 @@ def columns(title: str, axis: Axis, values: Sequence[float], *, form: Form, head
         for place, value in enumerate(values)
         if value > 0
     )
-    rows = tuple((label, form(value)) for label, value in zip(axis.labels, values, strict=True))
-    return _plot(title, axis, rows, (head, title), marks, form, total, bars=drawn)
+    written = Written(form, short or form, total, (head, title))
+    return _plot(name, title, axis, [values], marks if drawn else [], written, bars=drawn)
+
+
+@dataclass(frozen=True)
+class Written:
+    """How the numbers of a plot are written, and what stands above them."""
+
+    form: Form
+    short: Form
+    total: str
+    head: tuple[str, ...]
 
 
 def _plot(
+    name: str,
     title: str,
     axis: Axis,
-    rows: tuple[tuple[str, ...], ...],
-    head: tuple[str, ...],
+    series: Sequence[Sequence[float | None]],
     marks: Sequence[float],
-    form: Form,
-    total: str,
+    written: Written,
     *,
     drawn: tuple[Line, ...] = (),
     bars: tuple[Column, ...] = (),
 ) -> Plot:
-    width = _step(axis)
-    names = [""] if len(head) == 2 else [f"{name} " for name in head[1:]]
+    """marks: of the axis; none where nothing is known, since an axis without anything on it says what is not so."""
+    width, form, head = _step(axis), written.form, written.head
+    values = [*zip(*series, strict=True)] if series else [()] * len(axis.labels)
+    rows = tuple(
+        (label, *("–" if value is None else form(value) for value in row))
+        for label, row in zip(axis.labels, values, strict=True)
+    )
+    names = [""] if len(head) == 2 else [f"{each} " for each in head[1:]]
     hits = tuple(
         Hit(
             round(LEFT + width * place, 1),
             round(width, 1),
-            f"{label}: {', '.join(f'{name}{cell}' for name, cell in zip(names, cells, strict=True))}",
+            f"{label}: {', '.join(f'{each}{cell}' for each, cell in zip(names, cells, strict=True))}",
         )
         for place, (label, *cells) in enumerate(rows)
     )
     return Plot(
+        name=name,
         title=title,
-        said=f"{title}: {total}" if total else title,
-        total=total,
+        said=f"{title}: {written.total}" if written.total else title,
+        total=written.total,
         lines=drawn,
         columns=bars,
         x_ticks=tuple(Tick(round(LEFT + width * (place + 0.5), 1), text) for place, text in axis.ticks),
-        y_ticks=tuple(Tick(round(_y(value, marks[-1]), 1), form(value)) for value in marks),
+        y_ticks=tuple(Tick(round(_y(value, marks[-1]), 1), written.short(value)) for value in marks),
         hits=hits,
         head=head,
         rows=rows,
+        sheet=Sheet(name, head, [(label, *row) for label, row in zip(axis.labels, values, strict=True)]),
     )
 
 
@@ -185,7 +227,7 @@ def _step(axis: Axis) -> float:
 
 
 def _y(value: float, top: float) -> float:
-    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / top)
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / (top or 1.0))
 
 
 def scale(top: float, *, least: float = 0.0) -> list[float]:
