@@ -91,7 +91,10 @@ def sold(store: Store, span: Span, most: int, *, clicks: Collection[str], within
     names = ("begins", "pieces", "revenue", "by_lists", "unpriced")
     statement = select(each.c.place, *[func.sum(each.c[name]) for name in names]).group_by(each.c.place)
     rows = store.read(lambda connection: connection.execute(statement).all(), whole=True)
-    found = {min(int(place), span.n - 1): Step(int(n), *sums, int(unpriced)) for place, n, *sums, unpriced in rows}
+    found = {
+        min(int(place), span.n - 1): Step(int(orders), pieces, revenue, by_lists, int(unpriced))
+        for place, orders, pieces, revenue, by_lists, unpriced in rows
+    }
     return [found.get(place, Step()) for place in range(span.n)]
 
 
