@@ -165,9 +165,16 @@ def test_the_kept_artifact_is_of_the_seed_that_validation_prefers(whole: tuple[P
 
 
 def test_examples_are_in_words(whole: tuple[Path, Comparison]) -> None:
-    shown = examples(world(), whole[0] / "models", n=2, k=3)
-    assert len(shown) == 2
+    shown = examples(world(), whole[0] / "models", of="popular", k=3)
+    assert [(example["outcome"], example["of"]) for example in shown] == [
+        ("at its head", "popular"), ("in its second half", "popular"), ("nowhere", "popular"),
+    ]  # fmt: skip
     for example in shown:
+        place, listed = example["place"], [line["id"] for line in example["models"]["popular"]]
+        [answer] = [line["id"] for line in example["answers"]]
+        assert (answer in listed) == (example["outcome"] != "nowhere")
+        assert place == (listed.index(answer) + 1 if answer in listed else 0)
+        assert {"at its head": place == 1, "in its second half": place > 1, "nowhere": True}[example["outcome"]]
         assert set(example["models"]) == {"gru", "popular", "transitions"}
         had = [line["id"] for line in example["history"]]
         for lines in example["models"].values():
@@ -181,8 +188,9 @@ def test_a_catalogue_smaller_than_the_lists(tmp_path: Path) -> None:
     small = circle_table(n_items=3, n_users=20)
     dataset = Dataset("small", small, None, {}, world().facts)
     run(tmp_path / "out", config("popular"), dataset=dataset)
-    [example] = examples(dataset, tmp_path / "out" / "models", n=1, k=5)
-    assert len(example["models"]["popular"]) <= 3
+    shown = examples(dataset, tmp_path / "out" / "models", k=5)
+    assert all(0 < len(example["models"]["popular"]) <= 3 for example in shown)
+    assert len(shown)
 
 
 def test_a_run_is_redone_only_when_something_it_depends_on_changed(

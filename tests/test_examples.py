@@ -75,10 +75,24 @@ def test_products_are_shown_with_their_photos(tmp_path: Path, monkeypatch: pytes
         config = check(document | {"features": document["features"] | {"use": use}}, "test")
         models = tmp_path / f"models-{len(use)}"
         artifacts.save(run(config, dataset, describe(config, dataset)).artifact, models / "popular")
-        shown = examples(dataset, models, n=4)
+        shown = examples(dataset, models, n=4, k=N_ITEMS)
         lines = [line for user in shown for own in (user["history"], *user["models"].values()) for line in own]
         assert {line["id"] for line in lines} == {f"i{number}" for number in range(N_ITEMS)}
         photos = {(line["id"], line["photo"]) for line in lines if line["photo"]}
         assert sorted(item_id for item_id, _ in photos) == (["i0", "i1", "i2", "i3"] if use else [])
         assert len({photo for _, photo in photos}) == len(photos)  # everyone's own
         assert all(photo.startswith("data:image/jpeg;base64,") for _, photo in photos)
+
+
+def test_a_product_without_a_title_is_said_by_its_category(tmp_path: Path) -> None:
+    listed = products(N_ITEMS)
+    titles = pa.array([None, *listed["title"].to_pylist()[1:]], pa.string())
+    untitled = listed.set_column(listed.column_names.index("title"), "title", titles)
+    settings = check({"data": {"events": "circle.csv", "repeats": "allow"}, "model": {"name": "popular"}}, "test")
+    dataset = Dataset("circle", world(), untitled, {}, {})
+    artifacts.save(run(settings, dataset).artifact, tmp_path / "models" / "popular")
+    [example, *_] = examples(dataset, tmp_path / "models", k=N_ITEMS)
+    said = {line["id"]: line["title"] for line in example["models"]["popular"]}
+    category = listed["category"].to_pylist()[0]
+    assert said["i0"] == f"{category} (i0, no title)"
+    assert said["i1"] == listed["title"].to_pylist()[1]

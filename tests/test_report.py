@@ -84,8 +84,11 @@ EXAMPLES = [
             {"id": "a", "title": EVIL, "photo": PHOTO, "kind": "view", "time": 0.0},
             {"id": "b", "title": "", "photo": None, "kind": EVIL, "time": None},
         ],
-        "models": {"transformer": [{"id": "c", "title": EVIL, "photo": PHOTO, "score": 1.5}], EVIL: []},
-        "answers": ["c"],
+        "models": {"transformer": [{"id": "c", "title": EVIL, "photo": PHOTO}], EVIL: []},
+        "answers": [{"id": "c", "title": "Coffee, ground", "photo": None}],
+        "of": "transformer",
+        "outcome": "at its head",
+        "place": 1,
     }
 ]  # fmt: skip
 
@@ -186,10 +189,18 @@ def test_page_of_little():
 
 def test_photos_are_beside_titles_where_there_are_any(full):
     tiles = [attributes.get("src") for _, attributes in Elements(full).found if attributes.get("class") == "tile"]
-    assert tiles == [PHOTO, None, PHOTO]  # a product without one keeps its place
+    assert tiles == [PHOTO, None, None, PHOTO]  # a product without one keeps its place
     lists = {name: [line | {"photo": None} for line in EXAMPLES[0][name]] for name in ("history",)}
     without = [EXAMPLES[0] | lists | {"models": {}}]
     assert not any(attributes.get("class") == "tile" for _, attributes in Elements(page(examples=without)).found)
+
+
+def test_an_example_says_what_came_next_and_what_became_of_the_list(full):
+    text = " ".join(full.split())
+    assert "transformer has what came next in place 1" in text
+    assert text.count("✓ came next") == 1
+    assert "Coffee, ground" in text  # the answer itself
+    assert "missed what came next" in page(examples=[EXAMPLES[0] | {"place": 0}])
 
 
 # In a browser

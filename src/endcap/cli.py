@@ -267,10 +267,11 @@ def _compare(
         )
     with screen.steps() as step:
         step("writing the report")
-        shown = examples(dataset, out / "models")
+        strict = comparison.summaries["strict"]
+        compared = {config.model.name for config in configs} | {strict.chosen, strict.cheaper or strict.chosen}
+        shown = examples(dataset, out / "models", of=strict.chosen, only=sorted(compared))
         summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
         write(out / "summary.json", json.dumps(summary, indent=2))
-        strict = comparison.summaries["strict"]
         page = render(strict, comparison.results, comparisons.account(dataset, first, described), shown)
         write(out / "report.html", page)
     if not quiet:

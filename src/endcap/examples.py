@@ -11,17 +11,21 @@ import numpy as np
 from endcap import artifact as artifacts
 from endcap import pictures
 from endcap.artifact import Artifact
+from endcap.data.catalog import Catalog
 from endcap.data.dataset import Dataset
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories
+from endcap.data.photos.album import Album
 from endcap.data.schema import GOALS, KINDS
-from endcap.data.split import split
+from endcap.data.split import Queries, split
 from endcap.data.vocabulary import Ints
 from endcap.describe import photos_of
 from endcap.ranking import recommend
 
 LATEST = 8
 """Events of a history that are shown."""
+DRAWN = 500
+"""Test users with long histories whose lists are looked at to find examples of each outcome."""
 
 
 @dataclass(frozen=True)
@@ -96,61 +100,115 @@ def history_of(ids: Sequence[str], artifact: Artifact) -> tuple[Histories, list[
     return history, [item_id for item_id, index in zip(ids, items, strict=True) if not index]
 
 
-def examples(dataset: Dataset, models: Path, *, n: int = 3, k: int = 5, seed: int = 0) -> list[dict[str, Any]]:
+def examples(
+    dataset: Dataset,
+    models: Path,
+    *,
+    of: str | None = None,
+    only: Sequence[str] | None = None,
+    n: int = 1,
+    k: int = 10,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
     """A few test users with a history to look at, and each model's list for them; see report.render.
 
-    Photos are there where the models were told of them.
+    They are drawn by what became of the list of the model `of`: `n` each whose answer is at its head, in its second
+    half, and nowhere on it. only: the models that are shown, all without. Photos are there where the models were told
+    of them.
     """
-    loaded = {folder.name: artifacts.load(folder) for folder in sorted(models.iterdir())}
-    some = next(iter(loaded.values()))
-    data = some.config.data
-    parts = split(dataset.table, data.goal, data.min_rating)
-    long = np.flatnonzero(parts.test.histories.lengths >= min(LATEST, parts.test.histories.lengths.max(initial=0)))
-    chosen = np.sort(np.random.default_rng(seed).choice(long, min(n, len(long)), replace=False))
-    queries = parts.test.take(chosen)
-    vocabulary = parts.train.vocabulary
-    album = photos_of(some.catalog, some.config, dataset.aliases) if "photos" in some.config.features.use else None
-    places = {item_id: place for place, item_id in enumerate(some.catalog.item_ids, start=1)}
-
-    def product(item_id: str, title: str) -> dict[str, Any]:
-        return {"id": item_id, "title": title, "photo": pictures.first(album, places.get(item_id, 0))}
-
+    names = [folder.name for folder in sorted(models.iterdir()) if only is None or folder.name in only]
+    loaded = {name: artifacts.load(models / name) for name in names}
+    of = of or names[0]
+    some = loaded[of]
+    parts = split(dataset.table, some.config.data.goal, some.config.data.min_rating)
+    ids, lengths = parts.train.vocabulary.ids, parts.test.histories.lengths
+    long = np.flatnonzero(lengths >= min(LATEST, lengths.max(initial=0)))
+    queries = parts.test.take(np.random.default_rng(seed).permutation(long)[:DRAWN])
+    lists = _lists(some, queries, ids, k)
+    places = np.array([_place(own, _answers(queries, row, ids)) for row, own in enumerate(lists)])
+    outcomes = {"at its head": places == 1, "in its second half": places > k // 2, "nowhere": places == 0}
+    shown = _Shown(
+        some.catalog,
+        photos_of(some.catalog, some.config, dataset.aliases) if "photos" in some.config.features.use else None,
+    )
     result = []
-    for index in range(len(queries)):
-        history, goal = queries.histories.take(np.array([index])), KINDS[int(queries.goals[index]) - 1]
-        shown = slice(max(0, len(history.items) - LATEST), None)
-        answers = queries.targets[queries.target_offsets[index] : queries.target_offsets[index + 1]]
-        models_shown = {}
-        for name, artifact in loaded.items():
-            # A refitted model may know more items; its own indices count.
-            own = Histories(
-                _translate(history.items, vocabulary.ids, artifact),
-                history.kinds,
-                history.times,
-                history.values,
-                history.offsets,
+    for outcome, which in outcomes.items():
+        for row in np.flatnonzero(which)[:n].tolist():
+            query = queries.take(np.array([row]))
+            result.append(
+                {
+                    "user": query.user_ids[0],
+                    "of": of,
+                    "outcome": outcome,
+                    "place": int(places[row]),
+                    "history": shown.history(query.histories, ids),
+                    "answers": [shown.product(item_id) for item_id in _answers(queries, row, ids)],
+                    "models": {
+                        name: [shown.product(item_id, each.catalog) for item_id in _lists(each, query, ids, k)[0]]
+                        for name, each in loaded.items()
+                    },
+                }
             )
-            asked = None if queries.asked is None else float(queries.asked[index])
-            models_shown[name] = [
-                product(line.id, line.title) | {"score": line.score}
-                for line in top_items(artifact, own, min(k, artifact.traits.n_items), goal, asked)
-            ]
-        result.append(
-            {
-                "user": queries.user_ids[index],
-                "history": [
-                    product(vocabulary.id(int(item)), some.catalog.title(int(item)))
-                    | {
-                        "kind": KINDS[int(kind) - 1],
-                        "time": None if history.times is None else float(history.times[shown][place]),
-                    }
-                    for place, (item, kind) in enumerate(zip(history.items[shown], history.kinds[shown], strict=True))
-                ],
-                "answers": [vocabulary.id(int(item)) for item in answers if item],
-                "models": models_shown,
-            }
-        )
     return result
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Products in words, with their photos where there are any."""
+
+    catalog: Catalog
+    album: Album | None
+
+    def product(self, item_id: str, catalog: Catalog | None = None) -> dict[str, Any]:
+        """catalog: of a model that may know more products than the others, one that was refitted."""
+        photo = pictures.first(self.album, self.catalog.index_of.get(item_id, 0))
+        return {"id": item_id, "title": _title(catalog or self.catalog, item_id), "photo": photo}
+
+    def history(self, history: Histories, ids: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The latest events of one history, latest last."""
+        items, kinds = history.items[-LATEST:], history.kinds[-LATEST:]
+        times = [None] * len(items) if history.times is None else history.times[-LATEST:].tolist()
+        return [
+            self.product(ids[item - 1]) | {"kind": KINDS[kind - 1], "time": time}
+            for item, kind, time in zip(items.tolist(), kinds.tolist(), times, strict=True)
+        ]
+
+
+def _title(catalog: Catalog, item_id: str) -> str:
+    """Where there is none, what sort of product it is."""
+    index = catalog.index_of.get(item_id, 0)
+    title, category = catalog.title(index), catalog.categories[index]
+    return f"{category} ({item_id}, no title)" if title == item_id and category else title
+
+
+def _lists(artifact: Artifact, queries: Queries, ids: tuple[str, ...], k: int) -> list[list[str]]:
+    """The items of each list; ids: what the indices of the queries stand for, as the artifact may know more items."""
+    history = queries.histories
+    own = Histories(
+        _translate(history.items, ids, artifact), history.kinds, history.times, history.values, history.offsets
+    )
+    ranking = recommend(
+        artifact.model,
+        own,
+        min(k, artifact.traits.n_items),
+        goals=queries.goals,
+        asked=queries.asked,
+        repeat=bool(artifact.facts.get("repeat", False)),
+    )
+    return [[artifact.vocabulary.id(int(item)) for item in row if item] for row in ranking.items]
+
+
+def _answers(queries: Queries, row: int, ids: tuple[str, ...]) -> list[str]:
+    """Those that training knew."""
+    targets = queries.targets[queries.target_offsets[row] : queries.target_offsets[row + 1]]
+    return [ids[item - 1] for item in targets.tolist() if item]
+
+
+def _place(listed: Sequence[str], answers: Sequence[str]) -> int:
+    """Of the first answer on a list, from 1; 0 where none is; -1 where none could be."""
+    if not answers:
+        return -1
+    return next((place for place, item_id in enumerate(listed, start=1) if item_id in answers), 0)
 
 
 def _translate(items: Ints, ids: tuple[str, ...], artifact: Artifact) -> Ints:

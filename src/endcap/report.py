@@ -47,8 +47,9 @@ def render(
     summary: of the strict results; results: all of them, refitted ones too.
     facts: what is known of the data, each part optional: data, columns, protocol (dictionaries of name and value),
     notes (texts), steps ({name, before, after, note}), audit ({check, ok, detail}).
-    examples: {user, history: [{id, title, photo, kind, time}], models: {name: [{id, title, photo, score}]},
-    answers: [id]}; a photo is an address, or None.
+    examples: {user, of, outcome, place, history: [{id, title, photo, kind, time}], answers: [{id, title, photo}],
+    models: {name: [{id, title, photo}]}}; a photo is an address, or None; place: of the first answer on the list of the
+    model `of`, 0 where it is not there.
     """
     own = [result for result in results if result.protocol == summary.protocol]
     page = environment()
@@ -67,7 +68,10 @@ def render(
         facts=facts,
         examples=[{**user, "models": _in_order(user["models"], models)} for user in examples],
         pictured=any(
-            line["photo"] for user in examples for own in (user["history"], *user["models"].values()) for line in own
+            line["photo"]
+            for user in examples
+            for own in (user["history"], user["answers"], *user["models"].values())
+            for line in own
         ),
         colours={model: f"c{place % len(COLOURS)}" for place, model in enumerate(models)},
         leaderboard=_leaderboard(summary),

@@ -242,14 +242,17 @@ def verdict(summary: Summary) -> None:
 
 
 def examples(shown: Sequence[dict[str, Any]]) -> None:
-    """What a few users had, and what each model would show them."""
+    """What a few users had and did next, and what each model would show them."""
     for example in shown:
-        had = "; ".join(line["title"] for line in example["history"])
-        out.print(f"\n[bold]{escape(str(example['user']))}[/bold] had, latest last: {escape(had)}", highlight=False)
+        had, then = ("; ".join(line["title"] for line in example[name]) for name in ("history", "answers"))
+        place = f"place {example['place']} of {example['of']}" if example["place"] else f"missed by {example['of']}"
+        user = escape(str(example["user"]))
+        out.print(f"\n[bold]{user}[/bold] ({escape(place)}) had, latest last: {escape(had)}", highlight=False)
+        out.print(f"✓ then: {escape(then)}", highlight=False)
         table = Table()
         for name in example["models"]:
-            table.add_column(name)
-        answers = set(example["answers"])
+            table.add_column(name, overflow="fold")
+        answers = {line["id"] for line in example["answers"]}
         for row in zip_longest(*example["models"].values()):  # where little may be shown, lists are shorter
             table.add_row(
                 *(
@@ -258,7 +261,10 @@ def examples(shown: Sequence[dict[str, Any]]) -> None:
                 )
             )
         out.print(table)
-    out.print("✓ bought in the step that was held out", highlight=False)
+    if shown:
+        out.print(
+            "Drawn by outcome: an answer at the head of the list, one in its second half, one missed", highlight=False
+        )
 
 
 def _date(seconds: float | None) -> str:

@@ -81,6 +81,11 @@ class Catalog:
         return tuple(self.table["item_id"].to_pylist())
 
     @cached_property
+    def index_of(self) -> dict[str, int]:
+        """item_id -> index."""
+        return {item_id: index for index, item_id in enumerate(self.item_ids, start=1)}
+
+    @cached_property
     def titles(self) -> tuple[str, ...]:
         """(items + 1,) an item without a title has its id."""
         return ("", *(title or item_id for title, item_id in zip(self.texts("title")[1:], self.item_ids, strict=True)))
