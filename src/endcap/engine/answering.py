@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from endcap.data.errors import InputError
+from endcap.data.interactions import Histories
 from endcap.data.vocabulary import Ints
-from endcap.engine import alike
+from endcap.engine import alike, novel
 from endcap.engine import together as baskets
 from endcap.engine.diversity import diversify
 from endcap.engine.explain import Visit, by_rule, explain, placed_by
@@ -19,7 +20,7 @@ from endcap.engine.past import Past
 from endcap.engine.policy import Policy, arrange, companions, pinned_by
 from endcap.engine.question import NOT_PERSONAL, Question, brought, understood
 from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot
-from endcap.engine.retrieval import Found
+from endcap.engine.retrieval import Found, Restriction
 from endcap.engine.version import Version
 
 MEMBERS = 8
@@ -79,12 +80,29 @@ def answer(
     if not asked:
         return results
     chosen = histories if len(good) == len(asks) else histories.take(np.array(good))
-    goals = np.array([each.goal for each in asked], np.int64)
-    batch = version.batch(chosen, goals, now)
     wanted = max(_wanted(version, each, exploring) for each in asked)
-    found = version.retriever.find(
-        batch, [each.restriction for each in asked], [each.without for each in asked], wanted
+    found = _candidates(version, asked, chosen, now, wanted)
+    for place, question, candidates in zip(good, asked, found, strict=True):
+        listed, explored = _listed(version, question, candidates, exploring, random)
+        missing = tuple(dict.fromkeys([*unknown[place], *_unknown(version, question.ask)]))
+        results[place] = _given(version, question, listed, explored, missing, now)
+    return results
+
+
+def _candidates(
+    version: Version, asked: Sequence[Question], histories: Histories, now: float, wanted: int
+) -> list[Found]:
+    """At most so many products for each question, best first; slot new is asked twice, for kin alone too."""
+    new = [n for n, each in enumerate(asked) if each.ask.slot == "new"]
+    rows = [*range(len(asked)), *new]
+    restrictions = [each.restriction for each in asked] + [_of_kin(version, asked[n]) for n in new]
+    batch = version.batch(
+        histories.take(np.array(rows)) if new else histories, np.array([asked[n].goal for n in rows], np.int64), now
     )
+    every = version.retriever.find(batch, restrictions, [asked[n].without for n in rows], wanted)
+    found, kin = every[: len(asked)], every[len(asked) :]
+    for n, own in zip(new, kin, strict=True):
+        found[n] = novel.alternating(own, found[n], wanted)
     for n, each in enumerate(asked):
         if each.ask.slot == "similar":
             item = version.shelf.find(each.ask.item_id or "")
@@ -92,11 +110,13 @@ def answer(
             found[n] = near or Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
         elif each.ask.slot == "cart":
             found[n] = baskets.together(version, each.beside, each.restriction, each.without, wanted)
-    for place, question, candidates in zip(good, asked, found, strict=True):
-        listed, explored = _listed(version, question, candidates, exploring, random)
-        missing = tuple(dict.fromkeys([*unknown[place], *_unknown(version, question.ask)]))
-        results[place] = _given(version, question, listed, explored, missing, now)
-    return results
+    return found
+
+
+def _of_kin(version: Version, question: Question) -> Restriction:
+    """What may be shown of the categories that the visitor looked at."""
+    allowed, own = question.restriction.allowed, novel.kin(version, question.history)
+    return replace(question.restriction, allowed=own if allowed is None else allowed & own)
 
 
 _EMPTY = Given(Answer("", (), ""))

@@ -16,14 +16,15 @@ from endcap.abtest import arm
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
-from endcap.engine import alike
+from endcap.engine import alike, together
 from endcap.engine import page as pages
 from endcap.engine.alike import Likeness
 from endcap.engine.answering import Exploring, Given, answer
 from endcap.engine.arriving import check_photo, checked, keep
 from endcap.engine.past import Past, pasts_of
-from endcap.engine.policy import Policy
+from endcap.engine.policy import Policy, companions
 from endcap.engine.requests import NOBODY, Answer, Ask, Slot
+from endcap.engine.retrieval import Restriction
 from endcap.engine.rules import Rule, check_rule, dump_rule, parse_rule, readable
 from endcap.engine.shadow import Shadow
 from endcap.engine.shelf import Shelf
@@ -152,6 +153,14 @@ class Engine:
         """The products most like one, by their vectors; raises InputError where it is unknown or nothing is known."""
         self.refresh()
         return alike.similar(self.live, item_id, k, filter, by=by)
+
+    def goes_with(self, item_ids: Sequence[str]) -> int:
+        """How many products are known to go with some, from baskets or chosen by hand: what slot cart has at most."""
+        version, now = self.live, time.time()
+        beside = [item for item_id in item_ids if (item := version.shelf.find(item_id))]
+        policy = self._policy(version, "cart", now)
+        known = together.together(version, beside, Restriction(), np.array(beside, np.int64), len(version.shelf))
+        return len({*known.items.tolist(), *(() if policy is None else companions(policy, beside))})
 
     def like_these(self, matched: str | Sequence[str], k: int = 50) -> Answer:
         """What a filter (or ids) leaves out although it is like what it lets through, the nearest first."""

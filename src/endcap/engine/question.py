@@ -9,22 +9,17 @@ from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories
 from endcap.data.schema import GOALS, KINDS
 from endcap.data.vocabulary import Ints
+from endcap.engine import novel
 from endcap.engine.filters import parse
 from endcap.engine.past import Past
 from endcap.engine.policy import Policy
 from endcap.engine.requests import NEEDS_ITEM, Ask, Slot, Step
-from endcap.engine.retrieval import Floats32, Restriction
+from endcap.engine.retrieval import Restriction
 from endcap.engine.together import in_cart
 from endcap.engine.version import Version
 from endcap.store.records import Happened
 
 DAY = 86_400.0
-NEAR = 1.0
-"""In slot new, what a standard deviation of likeness to what was looked at counts against one of the model's scores."""
-KIN = 3.0
-"""There, what being of a category that was looked at counts."""
-LATEST = 5
-"""Products of the visitor that it is looked for near."""
 NOT_PERSONAL: frozenset[Slot] = frozenset(["popular", "similar"])
 """Slots whose lists are the same for everybody."""
 KIND_OF_SLOT = {"product": "view", "cart": "cart", "purchased": "purchase"}
@@ -159,16 +154,6 @@ def _restriction(version: Version, ask: Ask, policy: Policy | None, history: His
     if policy is not None:
         allowed = policy.allowed if allowed is None else allowed & policy.allowed
         bonus = policy.bonus
-    if ask.slot == "new" and len(history.items):
-        near = _near(version, history)
+    if ask.slot == "new" and (near := novel.near(version, history)) is not None:
         bonus = near if bonus is None else bonus + near
     return Restriction(allowed, bonus)
-
-
-def _near(version: Version, history: Histories) -> Floats32:
-    """(items + 1,) how like the likest of the visitor's latest products each is, and whether of their categories."""
-    latest = list(dict.fromkeys(history.items[::-1].tolist()))[:LATEST]
-    own, _ = version.shelf.kin
-    near = KIN * (np.isin(own, own[latest]) & (own > 0)).astype(np.float32)
-    likeness = [each for item in latest if (each := version.likeness(item)) is not None]
-    return near + NEAR * np.max(likeness, axis=0) if likeness else near

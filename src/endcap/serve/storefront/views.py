@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from endcap.engine.columns import plain
+from endcap.engine.page import FEWEST
 from endcap.engine.requests import Slot
 from endcap.serve.assets import FOR_EVER
 from endcap.serve.bodies import PathId
@@ -140,20 +141,21 @@ def show_product(page: Here, item_id: PathId, found: List = None) -> Response:
         excluded=[*page.basket, *(each.item_id for each in looks)],
         looks=looks,
         has_similar=page.version.likeness(item) is not None,
+        goes=page.shop.engine.goes_with([shown.item_id]) >= FEWEST,
     )
 
 
 @router.get("/shop/cart")
 def cart(page: Here) -> Response:
     """What lies in it, and what goes with that."""
-    return page.render("cart.html", **_basket(page))
+    return _cart(page)
 
 
 @router.get("/shop/checkout")
 def checkout(page: Here) -> Response:
     """Nothing is paid here: an order is a number of purchase events."""
     if not page.basket.lines:
-        return page.render("cart.html", **_basket(page))
+        return _cart(page)
     return page.render("checkout.html", **_basket(page))
 
 
@@ -246,19 +248,20 @@ class Shelved:
 
 
 def _shelves(page: Page, done: list[Happened]) -> list[Shelved]:
-    """For whom the shop knows nothing of: what many like, in all and by department. For others: what is for them."""
+    """For whom the shop knows nothing of: what many like, in all and by department. For others: what is for them.
+
+    Who only looked so far sees what is new first: a model of purchases knows of them what it knows of all.
+    """
     if not done:
         departments = [each for each in tree(page.listed).below() if each.size >= FEW][:DEPARTMENTS]
         return [
             Shelved("popular", page.say("popular")),
             *(Shelved("popular", each.name, category_filter(each.path)) for each in departments),
         ]
-    bought = any(event.kind == "purchase" for event in done)
-    return [
-        Shelved("home", page.say("shelf.home")),
-        *[Shelved("again", page.say("shelf.again"))] * bought,
-        Shelved("new", page.say("shelf.new")),
-    ]
+    home, new = Shelved("home", page.say("shelf.home")), Shelved("new", page.say("shelf.new"))
+    if any(event.kind == "purchase" for event in done):
+        return [home, Shelved("again", page.say("shelf.again")), new]
+    return [new, home]
 
 
 def _only_looked_at(done: list[Happened]) -> list[str]:
@@ -274,6 +277,11 @@ def _mosaic(page: Page, popular: list[Product]) -> list[Product]:
     unlike = {each.category: each for each in reversed(photographed)}
     chosen = [each for each in photographed if unlike.get(each.category) is each]
     return (chosen if len(chosen) >= MOSAIC else photographed)[:MOSAIC]
+
+
+def _cart(page: Page) -> Response:
+    held = [*page.basket]
+    return page.render("cart.html", held=held, goes=page.shop.engine.goes_with(held) >= FEWEST, **_basket(page))
 
 
 def _basket(page: Page) -> dict[str, Any]:
