@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binom
 
 from endcap import abtest
-from endcap.abtest import Report, arm, ratio_test, report
+from endcap.abtest import Plan, Report, arm, ratio_test, report, visitors_needed
 from endcap.data.errors import InputError
 from endcap.exposure import clicked, follows
 from endcap.store.records import Shown, Visitor
@@ -223,3 +223,39 @@ def test_clicks_are_events_that_name_the_list() -> None:
     named = naming([("r1", "a", "click"), ("r1", "b", "purchase"), ("r2", "a", "impression")])
     assert clicked(named) == {"r1": {"a", "b"}}
     assert clicked(named, ("purchase",)) == {"r1": {"b"}}
+
+
+@pytest.mark.parametrize(
+    ("rate", "grown", "share", "both"),
+    [
+        (0.1, 0.15, 0.5, 2 * 685.6),  # R: power.prop.test(p1 = .1, p2 = .15, power = .8)
+        (0.5, 0.25, 0.5, 2 * 57.7),  # R: power.prop.test(p1 = .5, p2 = .25, power = .8)
+    ],
+)
+def test_visitors_of_a_plan_are_those_of_a_power_calculation(
+    rate: float, grown: float, share: float, both: float
+) -> None:
+    assert visitors_needed(rate, grown / rate - 1, share) == pytest.approx(both, abs=2)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_a_plan_shows_its_difference_four_times_of_five(share: float) -> None:
+    needed = visitors_needed(0.1, 0.3, share)
+    assert needed is not None
+    sizes, random = (round(needed * (1 - share)), round(needed * share)), np.random.default_rng(0)
+    live, other = (random.binomial(n, rate, 20_000) for n, rate in zip(sizes, (0.1, 0.13), strict=True))
+    pooled = (live + other) / sum(sizes)
+    error = np.sqrt(pooled * (1 - pooled) * (1 / sizes[0] + 1 / sizes[1]))
+    seen = np.abs(other / sizes[1] - live / sizes[0]) / error > 1.96
+    assert seen.mean() == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize(("rate", "uplift"), [(0.0, 0.1), (1.0, 0.1), (0.6, 0.9), (0.1, 0.0)])
+def test_what_no_number_of_visitors_shows_has_no_number(rate: float, uplift: float) -> None:
+    assert visitors_needed(rate, uplift, 0.5) is None
+
+
+@pytest.mark.parametrize(("days", "uplift"), [(0, 0.1), (366, 0.1), (14, 0.0), (14, -0.1), (14, 11.0), (14, math.nan)])
+def test_a_plan_that_is_none_is_refused(days: int, uplift: float) -> None:
+    with pytest.raises(InputError, match="expected"):
+        Plan(days, uplift)

@@ -44,6 +44,12 @@ With fewer, resampling claims too much: where nobody did it, it would give an in
 
 NORMAL = NormalDist()
 
+LONGEST = 365
+"""Days of a test."""
+
+MOST_UPLIFT = 10.0
+"""Ten times as many buyers more: nobody expects more of a list."""
+
 MISMATCH = 0.001
 """P of the arms' sizes below which something is wrong with the test itself (Fabijan et al., KDD 2019)."""
 
@@ -61,6 +67,22 @@ def arm(experiment: str, visitor_key: str, share: float) -> ArmName:
     digest = hashlib.sha256(f"{experiment}\0{visitor_key}".encode()).digest()  # neither holds a NUL
     place = (int.from_bytes(digest[:8]) >> 11) / 2**53  # [0, 1), exact as a float
     return "candidate" if place < share else "control"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is decided before a test begins."""
+
+    days: int  # that it runs
+    uplift: float  # the smallest part by which conversion must grow, or shrink, to matter: 0.1 is a tenth
+
+    def __post_init__(self) -> None:
+        """Raises InputError where a test cannot be so."""
+        if not 1 <= self.days <= LONGEST:
+            raise InputError(f"found a test of {self.days} days; expected 1 to {LONGEST}")
+        if not 0 < self.uplift <= MOST_UPLIFT:
+            most = f"{MOST_UPLIFT:.0%}"
+            raise InputError(f"found an uplift of {self.uplift:.1%}; expected more than 0, and at most {most}")
 
 
 @dataclass(frozen=True)
@@ -162,6 +184,24 @@ def ratio_test(sizes: Mapping[ArmName, int], share: float) -> float:
     if 0 in expected:
         return 1.0 if observed == expected else 0.0
     return float(chisquare(observed, expected).pvalue)
+
+
+def visitors_needed(rate: float, uplift: float, share: float) -> int | None:
+    """Visitors of both arms together, so that `POWER` of tests show a conversion of rate x (1 + uplift) against `rate`.
+
+    Two-sided at 5 %, by the normal approximation without a correction for continuity: Fleiss, Levin and Paik,
+    Statistical Methods for Rates and Proportions, 3rd edition, 2003, section 4.4 (arms of unequal size). `share` of the
+    visitors are the candidate's. None where the rates are none: nobody or everybody buys.
+    """
+    grown = rate * (1 + uplift)
+    if not (0 < rate < 1 and 0 < grown < 1 and 0 < share < 1 and uplift):
+        return None
+    times = share / (1 - share)  # visitors of the candidate for each of the live model
+    mean = (rate + times * grown) / (1 + times)
+    alike = NORMAL.inv_cdf(0.975) * math.sqrt((1 + times) * mean * (1 - mean))
+    apart = NORMAL.inv_cdf(POWER) * math.sqrt(times * rate * (1 - rate) + grown * (1 - grown))
+    control = (alike + apart) ** 2 / (times * (grown - rate) ** 2)
+    return math.ceil(control * (1 + times))
 
 
 def _table(visitors: list[Exposed]) -> Floats:

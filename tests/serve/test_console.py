@@ -529,7 +529,7 @@ def test_a_test_is_told_with_intervals(reading: TestClient) -> None:
     assert "Conversion" in text
     assert text.count('class="whisker"') >= 6
     replayed = words(shown(reading, "/console/experiments?replay=candidate"))
-    assert "Explored places 160" in replayed
+    assert re.search(r"Places left to chance \? .*? 160 in 160 shelves", replayed)
 
 
 def test_without_a_database_a_page_says_so(serve_shop: Serve) -> None:

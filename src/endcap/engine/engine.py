@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from endcap.abtest import arm
+from endcap.abtest import Plan, arm
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.schema import KINDS
@@ -247,13 +247,18 @@ class Engine:
             raise InputError("found no artifact that was live before; nothing was changed")
         self._set("live", str(previous["path"]), by=by)
 
-    def set_role(self, role: Beside, path: Path | None, *, share: float = 0.0, by: str) -> None:
-        """An artifact beside the live one: unheard, for a share of the visitors, or for a slot alone; None ends it."""
+    def set_role(
+        self, role: Beside, path: Path | None, *, share: float = 0.0, by: str, plan: Plan | None = None
+    ) -> None:
+        """An artifact beside the live one: unheard, for a share of the visitors, or for a slot alone; None ends it.
+
+        plan: of the test that begins so, kept in the log of changes.
+        """
         if role == "candidate" and path is not None and not 0 < share < 1:
             raise InputError(f"found share {share}; expected the part of the visitors, above 0 and below 1")
         if path is not None:
             Version.load(path)
-        self._set(role, None if path is None else str(path.resolve()), share=share, by=by)
+        self._set(role, None if path is None else str(path.resolve()), share=share, by=by, plan=plan)
 
     @property
     def live(self) -> Version:
@@ -303,8 +308,9 @@ class Engine:
             except Unavailable:
                 log.warning("the database is away: lists given meanwhile are not measured")
 
-    def _set(self, role: Role, path: str | None, *, share: float = 0.0, by: str) -> None:
-        self._kept().set_model(self.name, role, path, share=share, by=by, now=time.time())
+    def _set(self, role: Role, path: str | None, *, share: float = 0.0, by: str, plan: Plan | None = None) -> None:
+        about = {} if plan is None else asdict(plan)
+        self._kept().set_model(self.name, role, path, share=share, by=by, now=time.time(), about=about)
         self._load_models()
 
     def _load_models(self) -> None:

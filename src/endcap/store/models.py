@@ -1,6 +1,7 @@
 """Which artifact is live under a name, and which ones stand beside it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -36,22 +37,38 @@ def check(name: str, role: str, path: str | None, share: float) -> None:
         raise InputError(f"found share {share}; expected 0 to 1")
 
 
-def put(connection: Connection, name: str, role: str, place: Place | None, by: str, now: float) -> int:
+def put(
+    connection: Connection,
+    name: str,
+    role: str,
+    place: Place | None,
+    by: str,
+    now: float,
+    about: Mapping[str, Any],
+) -> int:
     """Gives a role to an artifact, or to none; what was live becomes the previous one. Returns the revision."""
     revision = grown(connection, "models")
     before = places(connection, name)
-    _replace(connection, name, role, before.get(role), place, by, now)
+    _replace(connection, name, role, before.get(role), place, by, now, about)
     old = before.get("live")
     if role == "live" and place is not None and old is not None and old["path"] != place["path"]:
-        _replace(connection, name, "previous", before.get("previous"), old | {"since": float(now)}, by, now)
+        _replace(connection, name, "previous", before.get("previous"), old | {"since": float(now)}, by, now, {})
     return revision
 
 
 def _replace(
-    connection: Connection, name: str, role: str, before: Place | None, after: Place | None, by: str, now: float
+    connection: Connection,
+    name: str,
+    role: str,
+    before: Place | None,
+    after: Place | None,
+    by: str,
+    now: float,
+    about: Mapping[str, Any],
 ) -> None:
     connection.execute(delete(MODELS).where(MODELS.c.name == name, MODELS.c.role == role))
     if after is not None:
         connection.execute(insert(MODELS), after | {"name": name, "role": role})
-    old, new = (None if place is None else json.dumps(place) for place in (before, after))
+    old = None if before is None else json.dumps(before)
+    new = None if after is None else json.dumps({**about, **after})
     note(connection, "model", f"{name} {role}", old, new, by, now)

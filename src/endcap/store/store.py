@@ -254,11 +254,24 @@ class Store:
         checks.identifier("name", name)
         return self._database.read(lambda connection: models.places(connection, name))
 
-    def set_model(self, name: str, role: str, path: str | None, *, share: float = 0.0, by: str, now: float) -> int:
-        """Gives a role to an artifact, None to none; what was live becomes the previous one. Returns the revision."""
+    def set_model(
+        self,
+        name: str,
+        role: str,
+        path: str | None,
+        *,
+        share: float = 0.0,
+        by: str,
+        now: float,
+        about: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Gives a role to an artifact, None to none; what was live becomes the previous one. Returns the revision.
+
+        about: what the log of changes says besides, such as the plan of a test.
+        """
         models.check(name, role, path, share)
         place = None if path is None else {"path": path, "since": checks.time("now", now), "share": float(share)}
-        return self._database.write(lambda connection: models.put(connection, name, role, place, by, now))
+        return self._database.write(lambda connection: models.put(connection, name, role, place, by, now, about or {}))
 
 
 def _check(name: str, ids: Iterable[str]) -> None:

@@ -16,7 +16,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from endcap.serve.access import access
 from endcap.serve.asgi import for_http
-from endcap.serve.console import entrance, experiments, models, overview, people, pictures, quality, rules, server
+from endcap.serve.console import (
+    entrance,
+    experiments,
+    models,
+    overview,
+    people,
+    pictures,
+    planning,
+    quality,
+    rules,
+    server,
+)
 from endcap.serve.console.page import Desk, SignedOut, page_of
 from endcap.serve.console.session import PATH, Sessions
 from endcap.serve.console.slow import Slow
@@ -65,7 +76,7 @@ def pages_of(desk: Desk) -> FastAPI:
         ],
     )
     pages.state.desk = desk
-    for part in (entrance, pictures, overview, quality, models, people, rules, experiments, server):
+    for part in (entrance, pictures, overview, quality, models, people, rules, planning, experiments, server):
         pages.include_router(part.router)
     return pages
 

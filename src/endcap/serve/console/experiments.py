@@ -16,8 +16,10 @@ from endcap.engine.version import Version
 from endcap.exposure import CLICKS
 from endcap.replay import Estimate
 from endcap.serve.console.page import Desk, Reading
+from endcap.serve.console.planning import planned
 from endcap.serve.console.render import number, percent
 from endcap.serve.console.texts import Words
+from endcap.serve.console.verdicts import chance, verdict
 from endcap.serve.console.whiskers import Whiskers, whiskers
 from endcap.store import figures
 from endcap.store.store import Store
@@ -69,6 +71,9 @@ def show(
         found=found,
         problem=problem,
         tone=_tone(found) if found else "",
+        verdict=verdict(words, found) if found else "",
+        chance=chance,
+        plan=planned(desk) if chosen is not None and chosen.name == current else None,
         pairs=_pairs(words, found) if found else (),
         capped=chosen is not None and chosen.lists > LISTS,
         most=LISTS,

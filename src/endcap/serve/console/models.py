@@ -13,6 +13,7 @@ from endcap.serve.console.artifacts import choices, chosen, home_of, made, name_
 from endcap.serve.console.form import Change
 from endcap.serve.console.odd import FieldError, Wrong, call_right, correct, section
 from endcap.serve.console.page import Page, Reading
+from endcap.serve.console.planning import plan_of, share_of
 from endcap.serve.console.worth import doubtful, figure, told, worth_of
 from endcap.serve.errors import Refused
 
@@ -97,7 +98,8 @@ def beside(page: Reading, form: Change) -> Response:
     engine, by = page.desk.engine, page.session.name
     match form["role"]:
         case "candidate":
-            engine.set_role("candidate", path, share=_share(form["share"]) if path else 0.0, by=by)
+            share, plan = (share_of(form["share"]), plan_of(form)) if path else (0.0, None)
+            engine.set_role("candidate", path, share=share, by=by, plan=plan)
         case "shadow" | "again" | "new" as role:
             engine.set_role(role, path, share=0.0, by=by)
         case other:
@@ -120,14 +122,6 @@ def odd_right(page: Reading, form: Change) -> Response:
     """The row is as it should be, and not shown again."""
     call_right(page.desk.engine, form, page.words, by=page.session.name)
     return page.to(PLACE, "odd", done="right")
-
-
-def _share(text: str) -> float:
-    """Of the visitors, given in percent."""
-    try:
-        return float(text) / 100
-    except ValueError:
-        raise InputError(f"found share {text!r}; expected a number of percent, such as 10") from None
 
 
 def _about(version: Version) -> dict[str, Any]:

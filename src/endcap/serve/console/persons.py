@@ -90,7 +90,7 @@ def line_of(shelf: Shelf, past: Sequence[Happened], words: Words) -> str:
     counts = Counter("view" if event.kind == "click" else event.kind for event in past)
     done = {"view": counts["view"], "cart": counts["cart"], "purchase": orders(past)}
     parts = [words(f"who.{kind}", n=n) for kind, n in done.items() if n]
-    if likes := liked(shelf, past):
+    if likes := liked(shelf, past, 2):
         parts.append(words("who.likes", likes=words("who.and").join(likes)))
     if past:
         parts.append(words("who.last", when=day(past[-1].time)))
