@@ -24,7 +24,7 @@ PLACE = "/console/experiments/plan"
 DAYS = 28
 """Of lists by which it is said how many visitors come and buy."""
 
-DAY = 86_400.0
+DAY = 86_400
 USUAL = {"share": "50", "days": "14", "uplift": "10"}
 """What the form begins with; share and uplift in percent."""
 
