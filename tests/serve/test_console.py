@@ -44,6 +44,8 @@ PLACES = (
     "/console/people", "/console/people?q=ann", "/console/people?q=s1&slot=cart", "/console/people?q=nobody",
     "/console/people?q=ann&slot=product", "/console/rules", "/console/experiments",
     "/console/experiments?replay=candidate", "/console/server", "/console/server?period=month",
+    "/console/products", "/console/products?q=green", "/console/products?q=nothing+like+it", "/console/products?id=i2",
+    "/console/products?id=lost", f"/console/products?id={SCRIPT}",
 )  # fmt: skip
 EDITING = (
     "/console/rules/new", *(f"/console/rules/new?action={action}" for action in ACTIONS), "/console/rules/edit?id=up",

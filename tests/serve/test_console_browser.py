@@ -17,6 +17,7 @@ __all__ = ["axe", "browser", "filled", "open_page", "shops"]
 PLACES = (
     "", "/quality", "/models", "/people", "/people?q=ann", "/rules", "/rules/new", "/rules/new?action=pin",
     "/rules/edit?id=up", "/rules/new?action=boost", "/rules/new?action=complement", "/experiments?replay=candidate",
+    "/products", "/products?id=i2", "/server",
 )  # fmt: skip
 
 

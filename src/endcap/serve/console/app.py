@@ -24,6 +24,7 @@ from endcap.serve.console import (
     people,
     pictures,
     planning,
+    products,
     quality,
     rules,
     server,
@@ -76,7 +77,7 @@ def pages_of(desk: Desk) -> FastAPI:
         ],
     )
     pages.state.desk = desk
-    for part in (entrance, pictures, overview, quality, models, people, rules, planning, experiments, server):
+    for part in (entrance, pictures, overview, quality, models, people, rules, planning, experiments, products, server):
         pages.include_router(part.router)
     return pages
 

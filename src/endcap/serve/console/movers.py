@@ -78,6 +78,12 @@ def products(words: Words, read: Read, shelf: Shelf, money: Money) -> Products:
     )
 
 
+def fares(item_ids: Iterable[str], read: Read, shelf: Shelf, money: Money) -> tuple[Sold, ...]:
+    """Some products as the tables have them."""
+    by = measure(read)
+    return tuple(_sold(item_id, read, shelf, (by, money if by == "revenue" else number)) for item_id in item_ids)
+
+
 def measure(read: Read) -> str:
     """The first of BY of which there is any."""
     both = [*read.now.traded.values(), *read.past.traded.values()]

@@ -28,6 +28,7 @@ from endcap.store.store import Store
 
 PAGES = {
     "overview": "/console",
+    "products": "/console/products",
     "quality": "/console/quality",
     "models": "/console/models",
     "people": "/console/people",
@@ -105,10 +106,16 @@ class Page:
     words: Words
 
     def __call__(
-        self, template: str, *, active: str = "", status: int = 200, files: Iterable[Sheet | Plot] = (), **values: Any
+        self,
+        template: str,
+        *,
+        active: str = "",
+        status: int = 200,
+        files: Iterable[Sheet | Plot] | None = None,
+        **values: Any,
     ) -> Response:
         """A template with what all of them know; or one of its tables or plots as a file, where the address asks so."""
-        if (file := file_of(files, self.request.query_params)) is not None:
+        if files is not None and (file := file_of(files, self.request.query_params)) is not None:
             return file
         text = environment().get_template(template).render(
             t=self.words,

@@ -7,7 +7,7 @@ from typing import Any
 
 from endcap.data.errors import InputError
 from endcap.engine.rules import ACTIONS, AtMost, Boost, Bury, Complement, Floor, Hide, NoRepeats, Only, Pin, Rule, Scope
-from endcap.serve.console.conditions import draft_of
+from endcap.serve.console.conditions import draft_of, widened
 from endcap.serve.console.form import Form
 from endcap.serve.console.texts import Words
 
@@ -26,6 +26,19 @@ def own_fields(action: str) -> tuple[str, ...]:
     if kind is None:
         raise InputError(f"found action {action!r}; expected one of {', '.join(ACTIONS)}")
     return tuple(field.name for field in fields(kind) if field.name not in (*COMMON, "action"))
+
+
+def drafted_for(action: str, item_id: str = "") -> dict[str, Any]:
+    """The JSON that a new form begins with; about a product where one is named."""
+    body: dict[str, Any] = {"action": action}
+    own = own_fields(action)
+    if "strength" in own:
+        body["strength"] = STRENGTHS["clear"]
+    if item_id and "item_ids" in own:
+        body["item_ids"] = [item_id]
+    elif item_id and "filter" in own:
+        body["filter"] = widened("", [item_id])
+    return body
 
 
 def body_of(form: Form, condition: str | None = None) -> dict[str, Any]:

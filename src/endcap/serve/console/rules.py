@@ -14,7 +14,7 @@ from endcap.engine.rules import ACTIONS, dump_rule, parse_rule
 from endcap.serve.console.form import Change
 from endcap.serve.console.page import Reading, Writing
 from endcap.serve.console.rule_edit import drafted, edited, edited_again, found_products, given
-from endcap.serve.console.rule_forms import STRENGTHS, own_fields
+from endcap.serve.console.rule_forms import drafted_for
 from endcap.serve.console.rule_preview import previewed
 from endcap.serve.console.rule_views import State, reach, told_change, told_rule
 from endcap.serve.errors import Refused
@@ -50,14 +50,18 @@ def show(page: Reading) -> Response:
 
 
 @router.get(f"{PLACE}/new")
-def new(page: Writing, action: Annotated[str, Query(max_length=40)] = "") -> Response:
-    """First which action, then its form."""
+def new(
+    page: Writing,
+    action: Annotated[str, Query(max_length=40)] = "",
+    item: Annotated[str, Query(max_length=512)] = "",
+) -> Response:
+    """First which action, then its form; filled in for a product where one is named."""
     if action and action not in ACTIONS:
         raise Refused(404, "not_found", f"there is no action {action!r}")
     if not action:
         return page("rule_new.html", active="rules", actions=[*ACTIONS])
-    given = {"strength": STRENGTHS["clear"]} if "strength" in own_fields(action) else {}
-    return page("rule_form.html", active="rules", **edited(page, "", {"action": action, **given}, is_new=True))
+    body, rule_id = drafted_for(action, item), f"{action} {item}"[:512] if item else ""
+    return page("rule_form.html", active="rules", **edited(page, rule_id, body, is_new=True))
 
 
 @router.get(f"{PLACE}/edit")

@@ -50,9 +50,9 @@ def tiles(words: Words, read: Read, shelf: Shelf, money: Money) -> list[Tile]:
 
     def tile(name: str, values: tuple[float | None, float | None], form: Form, course: Sequence[float | None] = (),
              note: str = "", *, more: bool = True) -> Tile:  # fmt: skip
-        change, up = _change(words, values, form)
+        text, up = change(words, values, form)
         return Tile(
-            words(f"overview.{name}"), "–" if values[0] is None else form(values[0]), change, up,
+            words(f"overview.{name}"), "–" if values[0] is None else form(values[0]), text, up,
             None if up is None else up == more, plots.spark(course), note,
         )  # fmt: skip
 
@@ -90,7 +90,7 @@ def _unseen(figures: Figures, shelf: Shelf) -> float | None:
     return int(shelf.there.sum()) - sum(bool(shelf.there[item]) for item in shown)
 
 
-def _change(words: Words, values: tuple[float | None, float | None], form: Form) -> tuple[str, bool | None]:
+def change(words: Words, values: tuple[float | None, float | None], form: Form) -> tuple[str, bool | None]:
     """What became of a figure in words, and whether it is higher; None where that cannot be said."""
     now, past = values
     if past is None:
