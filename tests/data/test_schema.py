@@ -136,7 +136,7 @@ def test_ratings_may_be_negative():
     assert taken(validated.events, "rating", "kind") == [(-0.5, "review")]
 
 
-ODD = [" a b ", "a,b", 'say "hi"', "it's", "🛒", "红茶", "x" * 1000, "NULL", "0", "a\tb", "tab\x1fsep"]
+ODD = [" a b ", "a,b", 'say "hi"', "it's", "🛒", "红茶", "x" * 1000, "Nil", "0", "a\tb", "tab\x1fsep"]
 
 
 def test_ids_stay_exactly_as_given():

@@ -103,7 +103,12 @@ def local(memory: str = "4GB", threads: int | None = None) -> Backend:
         connection.execute(f"SET threads = {threads}")
     # SQLFrame keeps one session per process and would hand back the earlier one with its own connection.
     _BaseSession._instance = None  # noqa: SLF001
-    return Backend(DuckDBSession(conn=connection), duckdb_functions, DuckDBWindow)
+    session = DuckDBSession(conn=connection)
+    # Names stay as they are: DuckDB itself takes capitals for small letters in ASCII alone.
+    for role in ("input", "output", "execution"):
+        spoken = getattr(session, f"{role}_dialect")
+        setattr(session, f"{role}_dialect", type(spoken)(normalization_strategy="case_sensitive"))
+    return Backend(session, duckdb_functions, DuckDBWindow)
 
 
 def spark(session: Any) -> Backend:

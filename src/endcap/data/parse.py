@@ -17,6 +17,10 @@ UNITS = ("none", "seconds", "milliseconds", "microseconds", "nanoseconds", "text
 NUMBERS = {"rating": None, "price": 0.0, "quantity": 0.0, "rating_count": 0.0}
 """Columns of real numbers and the least value of each."""
 
+NOTHING = ("null", "nan", "none", "undefined", "(not set)", r"\n", "n/a", "#n/a", "<na>", "<null>", "(null)", "[null]")
+"""What programs write for nothing, in small letters: no id."""
+
+_EXACT = 2.0**53  # whole numbers above it are no longer told apart
 _SHOWN = 200  # characters of a wrong value that a problem quotes
 FIELD, FAULT = "\x1e", "\x1f"  # separate the parts of one fault, and the faults of one row
 
@@ -36,11 +40,19 @@ def fault(backend: Backend, name: str, value: Column, problem: Column) -> Column
     return F.when(problem.isNotNull(), F.concat(F.lit(name + FIELD), shown, F.lit(FIELD), problem))
 
 
-def identifier(backend: Backend, name: str) -> Parsed:
-    """An id exactly as given, as text; blank ones are null."""
+def identifier(backend: Backend, name: str, kind: str) -> Parsed:
+    """An id exactly as given, as text; blank ones and words for nothing are null. `kind` is the column's type.
+
+    Whole numbers of a column of real ones, which pandas makes of ids where one is missing, are ids without `.0`.
+    """
     F = backend.F  # noqa: N806
-    text = F.col(name).cast("string")
-    blank = text.isNull() | (F.trim(text) == "")
+    given = F.col(name)
+    text = given.cast("string")
+    if kind.startswith(("double", "float", "decimal")):
+        number = given.cast("double")
+        whole = (F.abs(number) < _EXACT) & (F.floor(number) == number)
+        text = F.when(whole, F.expr(f"TRY_CAST({name} AS BIGINT)").cast("string")).otherwise(text)  # NaN has none
+    blank = text.isNull() | F.lower(F.trim(text)).isin(["", *NOTHING])
     value = F.when(~blank, text)
     return Parsed(value, fault(backend, name, text, F.when(blank, F.lit(f"no {name}; row left out"))))
 

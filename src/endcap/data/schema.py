@@ -168,7 +168,7 @@ def validate_items(backend: Backend, raw: DataFrame) -> ValidatedItems:
     _require(types, ("item_id",), ITEM_COLUMNS)
     if "row" not in types:
         raw = raw.select(F.row_number().over(backend.Window.orderBy(F.lit(1))).alias("row"), *raw.columns)
-    parsed = {"item_id": parse.identifier(backend, "item_id")}
+    parsed = {"item_id": parse.identifier(backend, "item_id", types["item_id"])}
     numbers = ("price", "rating", "rating_count")
     parsed |= {name: parse.number(backend, name, types[name]) for name in numbers if name in types}
     place = F.row_number().over(backend.Window.partitionBy("item_id").orderBy("row"))
@@ -218,7 +218,7 @@ def _require(found: Mapping[str, str], needed: Sequence[str], known: Sequence[st
 def _parse(backend: Backend, types: Mapping[str, str], now: float) -> dict[str, parse.Parsed]:
     """The columns that are there, parsed; `kind` is left to `kinds_of`, which wants to see all its names first."""
     F = backend.F  # noqa: N806
-    parsed = {name: parse.identifier(backend, name) for name in ("user_id", "item_id")}
+    parsed = {name: parse.identifier(backend, name, types[name]) for name in ("user_id", "item_id")}
     if "time" in types:
         # A source's own test questions may come without a time.
         optional = (

@@ -401,7 +401,7 @@ def test_other_names_of_columns_can_be_mapped(tmp_path: Path) -> None:
 def test_records_that_cannot_be_split_are_reported(tmp_path: Path) -> None:
     items = load(tmp_path / "p.csv", "Handle,Title,Variant Price\nhat,Hat,1\nbroken\ntea,Tea,2\n")
     assert list(products(items)) == ["hat", "tea"]
-    assert [(row, problem) for row, *_, problem in problems(items)] == [(2, "too few fields")]
+    assert [(row, problem) for row, *_, problem in problems(items)] == [(2, "too few fields; row left out")]
     with pytest.raises(InputError, match="has no products"):
         load(tmp_path / "p.csv", "Handle,Title,Variant Price\n")
 

@@ -10,6 +10,7 @@ import pytest
 from endcap.data.backend import DataFrame, local
 from endcap.data.errors import InputError
 from endcap.data.sources import Tables, read, read_items
+from endcap.data.sources.duck import NOT_UTF8
 
 BACKEND = local(threads=1)
 
@@ -108,10 +109,10 @@ def test_broken_records_are_reported_and_the_others_keep_their_numbers(tmp_path:
     tables = load(write(tmp_path / "log.csv", b"\n".join(lines) + b"\nh,z,7\n"))
     assert rows(tables.events) == [(1, "a", "x", "1"), (2, "b", "x\ny", "2"), (6, "f", "z", "5"), (8, "h", "z", "7")]
     assert rows(tables.problems) == [
-        (3, "ts", "c,few", "too few fields"),
-        (4, "", "d,too,many,3", "too many fields"),
-        (5, "item", "e,??,4", "not UTF-8"),
-        (7, "item", "g", "too few fields"),
+        (3, "ts", "c,few", "too few fields; row left out"),
+        (4, "", "d,too,many,3", "too many fields; row left out"),
+        (5, "item", "e,??,4", NOT_UTF8),
+        (7, "item", "g", "too few fields; row left out"),
     ]
     # whatever is asked for, the same rows come
     assert [row for (row,) in rows(tables.events.select("row"))] == [1, 2, 6, 8]
@@ -176,7 +177,7 @@ def test_broken_json_lines_are_reported(tmp_path: Path) -> None:
     assert [(row, problem) for row, _, _, problem in rows(tables.problems)] == [
         (2, "not a JSON object"),
         (4, "not a JSON object"),
-        (5, "not UTF-8"),
+        (5, NOT_UTF8),
         (7, "not a JSON object"),
     ]
 
@@ -219,7 +220,7 @@ def test_a_folder_of_parts_is_one_log(tmp_path: Path) -> None:
 def test_files_with_other_headers_are_no_parts(tmp_path: Path) -> None:
     write(tmp_path / "articles.csv", "article_id,name\na,x\n")
     write(tmp_path / "transactions.csv", "customer_id,article_id\na,x\n")
-    with pytest.raises(InputError, match=r"transactions.csv has another header than articles.csv; give one file"):
+    with pytest.raises(InputError, match=r"transactions.csv has other columns than articles.csv; give one file"):
         load(tmp_path)
 
 

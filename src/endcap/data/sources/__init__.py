@@ -26,8 +26,10 @@ from endcap.data.sources import (
     simulated,
     woocommerce,
 )
+from endcap.data.sources.log import AS_IT_IS, Log
 from endcap.data.sources.recognise import choose, split_columns, with_items
 from endcap.data.sources.tables import Format, Items, Tables
+from endcap.data.sources.values import understood
 
 FORMATS: tuple[Format[Tables], ...] = (
     completejourney.FORMAT,
@@ -69,6 +71,7 @@ def read(
     format: str | None = None,  # noqa: A002
     columns: Mapping[str, str] | None = None,
     items: Path | None = None,
+    log: Log = AS_IT_IS,
 ) -> Tables:
     """The raw tables at a path, `columns` naming what is not guessed right; raises InputError where it is unusable."""
     of_events, of_items = split_columns(columns or {})
@@ -79,8 +82,8 @@ def read(
             )
         catalogue = read_items(backend, items, columns=of_items)
         return with_items(simulated.read(backend, catalogue), catalogue)
-    form, source = choose(FORMATS, path, format)
-    tables = form.read(backend, source, of_events)
+    form, source = choose(FORMATS, path, format, log)
+    tables = understood(backend, form.read(backend, source, of_events), log)
     return with_items(tables, read_items(backend, items, columns=of_items)) if items else tables
 
 

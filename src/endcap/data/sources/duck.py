@@ -19,6 +19,7 @@ from endcap.data.sources.source import Source, is_gzip
 
 LONGEST = 8 << 20  # bytes of a record
 BUFFER = 32 << 20  # bytes that a thread reads at once; DuckDB would take sixteen times LONGEST
+NOT_UTF8 = "not UTF-8; row left out: convert the file, for example iconv -f WINDOWS-1252 -t UTF-8"
 ROW = "endcap_row"  # the number of a record, under a name that no source has
 
 
@@ -55,14 +56,18 @@ def scan_delimited(
     *,
     delimiter: str,
     quote: str = '"',
+    preamble: int = 0,
+    header: bool = True,
 ) -> Scan:
-    """The columns `used` of text with a header, as strings."""
+    """The columns `used` of text as strings; its header, if any, comes after `preamble` lines."""
     columns = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in names)
     options = (
-        f"auto_detect = false, header = true, columns = {{{columns}}}, delim = {literal(delimiter)}, "
+        f"auto_detect = false, header = {header}, skip = {preamble}, columns = {{{columns}}}, "
+        f"delim = {literal(delimiter)}, "
         f"quote = {literal(quote)}, escape = {literal(quote)}, max_line_size = {LONGEST}, buffer_size = {BUFFER}"
     )
-    return _joined(connection, [_scan(connection, file, options, used, header=True) for file in files], used)
+    first = 1 + header + preamble
+    return joined(connection, [_scan(connection, file, options, used, first=first) for file in files], used)
 
 
 def scan_lines(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> Scan:
@@ -71,7 +76,7 @@ def scan_lines(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> 
         "auto_detect = false, header = false, columns = {'line': 'VARCHAR'}, delim = '\x01', quote = '', escape = '', "
         f"strict_mode = false, max_line_size = {LONGEST}, buffer_size = {BUFFER}"
     )
-    scan = _joined(connection, [_scan(connection, file, options, ["line"], header=False) for file in files], ["line"])
+    scan = joined(connection, [_scan(connection, file, options, ["line"], first=1) for file in files], ["line"])
     return replace(scan, name=view(connection, f"SELECT {ROW} AS row, line FROM {scan.name}"))
 
 
@@ -123,9 +128,7 @@ def literal_name(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _scan(
-    connection: duckdb.DuckDBPyConnection, file: Path, options: str, used: Sequence[str], *, header: bool
-) -> Scan:
+def _scan(connection: duckdb.DuckDBPyConnection, file: Path, options: str, used: Sequence[str], *, first: int) -> Scan:
     compression = "gzip" if is_gzip(file) else "none"
     reader = f"read_csv({literal(str(file))}, {options}, compression = '{compression}'"
     rejects = f"endcap_rejects_{uuid4().hex}"
@@ -136,7 +139,7 @@ def _scan(
         return Scan(view(connection, numbered), records)
     connection.execute(f"DELETE FROM {rejects}")
     copied = table(connection, f"SELECT row_number() OVER () AS place, {_columns(used)} FROM {storing}")
-    problems = table(connection, _problems(rejects, first=1 + header))
+    problems = table(connection, _problems(rejects, first=first))
     return Scan(view(connection, _numbered(copied, problems, used)), count(connection, copied), problems)
 
 
@@ -162,16 +165,16 @@ def _problems(rejects: str, first: int) -> str:
                coalesce(first(column_name ORDER BY column_idx), '') AS "column",
                first(csv_line)[:200] AS value,
                CASE first(error_type ORDER BY column_idx)
-                   WHEN 'MISSING COLUMNS' THEN 'too few fields'
-                   WHEN 'TOO MANY COLUMNS' THEN 'too many fields'
-                   WHEN 'INVALID ENCODING' THEN 'not UTF-8'
+                   WHEN 'MISSING COLUMNS' THEN 'too few fields; row left out'
+                   WHEN 'TOO MANY COLUMNS' THEN 'too many fields; row left out'
+                   WHEN 'INVALID ENCODING' THEN '{NOT_UTF8}'
                    WHEN 'UNQUOTED VALUE' THEN 'a quote that is not closed, or closed in the middle, swallows '
                        || (length(first(csv_line)) - length(replace(first(csv_line), chr(10), ''))) || ' line ends'
                    ELSE lower(first(error_type)) || ': ' || first(error_message)[:200] END AS problem
         FROM {rejects} GROUP BY line ORDER BY line"""
 
 
-def _joined(connection: duckdb.DuckDBPyConnection, scans: Sequence[Scan], used: Sequence[str]) -> Scan:
+def joined(connection: duckdb.DuckDBPyConnection, scans: Sequence[Scan], used: Sequence[str]) -> Scan:
     """Files as one: rows are numbered on from file to file."""
     if len(scans) == 1:
         return scans[0]
@@ -190,6 +193,8 @@ def _plain(column: str, kind: str) -> str:
     """The column, in a type that both engines have: SQLFrame knows no unsigned numbers, enums or nanoseconds."""
     if kind in ("VARCHAR", "BOOLEAN", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DATE", "TIMESTAMP"):
         return literal_name(column)
+    if kind.endswith("[]") or kind.startswith(("STRUCT", "MAP")):
+        return f"to_json({literal_name(column)})::VARCHAR"
     return f"{literal_name(column)}::{'TIMESTAMP' if kind.startswith('TIMESTAMP') else 'VARCHAR'}"
 
 

@@ -37,7 +37,7 @@ def read_rows(backend: Backend, source: Source, file: Path, form: str, *, before
     one = find(file)
     names = unique(one.header, one)
     with readable(one, form):
-        scan = scan_delimited(connection, [file], names, names, delimiter=one.delimiter)
+        scan = scan_delimited(connection, [file], names, names, delimiter=one.delimiter, preamble=one.preamble)
         found = connection.execute(f"SELECT {ROW}, * EXCLUDE ({ROW}) FROM {scan.name} ORDER BY 1").fetchall()
         broken = connection.execute(f"FROM {scan.problems}").fetchall() if scan.problems else []
     rows = [(row + before, dict(zip(names, values, strict=True))) for row, *values in found]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from endcap.data.errors import InputError
 from endcap.data.schema import EVENT_COLUMNS, EXTRA_COLUMNS, ITEM_COLUMNS
+from endcap.data.sources.origins import NONE, origin
 from endcap.data.sources.tables import Mapped
 
 # Ranks of names, best first; two columns of the same rank are ambiguous. Compared without case and separators.
@@ -59,9 +60,16 @@ ITEM_NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_DATES, _CLOCKS = {"date", "eventdate", "orderdate", "purchasedate", "datum"}, {"time", "eventtime", "hour", "uhrzeit"}
+
+
 def event_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, str]:
     """Canonical event column -> the source's, in EVENT_COLUMNS order; InputError without a user and an item."""
-    return _columns(found, given, EVENT_NAMES, ("user_id", "item_id"), where, [*EVENT_COLUMNS[1:]])
+    columns = _columns(found, given, EVENT_NAMES, ("user_id", "item_id"), where, [*EVENT_COLUMNS[1:], "order"])
+    dates = [name for name in found if _plain(name) in _DATES]
+    if "time" not in given and len(dates) == 1 and _plain(columns.get("time", "")) in _CLOCKS:
+        columns["time"] = f"{dates[0]} + {columns['time']}"
+    return columns
 
 
 def item_columns(found: Sequence[str], given: Mapped, where: str) -> dict[str, str]:
@@ -77,14 +85,21 @@ def _columns(
     where: str,
     order: list[str],
 ) -> dict[str, str]:
+    taken: set[str] = set()
     for column, name in given.items():
         if column not in order:
             raise InputError(f"--map {column}={name}: there is no column {column}; columns are {', '.join(order)}")
-        if name not in found:
+        read = None if name == NONE else origin(name, found)
+        if name != NONE and read is None:
             raise InputError(f"--map {column}={name}: {where} has no column {name}; it has {_listed(found)}")
-    taken = set(given.values())
-    guesses = {column: _guess(found, names[column], column, taken, where) for column in order if column not in given}
+        taken |= {name} if read is None else {place.column for place in read.places if not place.path}
+    guesses = {
+        column: _guess(found, names[column], column, taken, where)
+        for column in order
+        if column not in given and column in names
+    }
     columns = {column: source for column in order if (source := given.get(column) or guesses.get(column))}
+    columns = {column: source for column, source in columns.items() if source != NONE}
     missing = [column for column in needed if column not in columns]
     if missing:
         hint = " ".join(f"--map {column}=NAME" for column in missing)

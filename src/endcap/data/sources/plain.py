@@ -2,17 +2,21 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import sqlglot
 
-from endcap.data.backend import Backend, DataFrame
+from endcap.data.backend import Backend, Column, DataFrame
 from endcap.data.errors import InputError
+from endcap.data.parse import NOTHING
 from endcap.data.schema import EVENT_COLUMNS, EXTRA_COLUMNS, ITEM_COLUMNS
-from endcap.data.sources.duck import ROW, Scan, frame, literal_name, readable, view
+from endcap.data.sources.duck import Scan, frame, readable
 from endcap.data.sources.guess import event_columns, item_columns
+from endcap.data.sources.log import AS_IT_IS
+from endcap.data.sources.origins import Origin, Place
+from endcap.data.sources.rows import asked, selected, used
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Items, Mapped, Tables
 from endcap.data.sources.tidy import tidied
@@ -30,8 +34,12 @@ class Plain:
 
 def read_events(plain: Plain, backend: Backend, source: Source, given: Mapped) -> Tables:
     """A log whose columns are given or guessed by their names."""
-    columns = event_columns(plain.names(source), given, str(source.path))
-    events, problems, notes = _load(plain, backend, source, columns)
+    found = plain.names(source)
+    columns = event_columns(found, given, str(source.path))
+    if source.log.kind:
+        columns.pop("kind", None)
+    origins = asked(columns, source.log, found, str(source.path))
+    events, problems, notes = _load(plain, backend, source, origins)
     return Tables(plain.name, events, None, columns, problems, notes)
 
 
@@ -39,9 +47,15 @@ def read_items(plain: Plain, backend: Backend, source: Source, given: Mapped) ->
     """A catalogue: the canonical columns first, then the source's others under their own names."""
     found = plain.names(source)
     columns = item_columns(found, given, str(source.path))
-    items, problems, notes = _load(plain, backend, source, columns | others(found, columns.values()))
-    own = others(found, columns.values())
+    origins = asked(columns, AS_IT_IS, found, str(source.path))
+    own = others(found, used(origins))
+    items, problems, notes = _load(
+        plain, backend, source, origins | {n: Origin(((Place(c),),)) for n, c in own.items()}
+    )
     notes += [f"kept under their own names: {', '.join(own)}"] * bool(own)
+    if problems is not None:
+        F = backend.F  # noqa: N806
+        problems = problems.withColumn("column", F.concat(F.lit("items."), F.col("column")))
     return tidied(backend, Items(plain.name, items, columns, problems, notes))
 
 
@@ -81,24 +95,45 @@ def unique(names: Sequence[str], source: Source) -> list[str]:
 
 
 def _load(
-    plain: Plain, backend: Backend, source: Source, columns: Mapped
+    plain: Plain, backend: Backend, source: Source, origins: Mapping[str, Origin]
 ) -> tuple[DataFrame, DataFrame | None, list[str]]:
-    used = list(dict.fromkeys(columns.values()))
+    read = used(origins)
     if backend.connection is None:
-        records, problems = plain.spark(backend, source, used)
-        col = backend.F.col
-        renamed = [col("`" + name.replace("`", "``") + "`").alias(column) for column, name in columns.items()]
-        return records.select("row", *renamed), problems, [f"read {_files(source)} on Spark"]
+        return _on_spark(plain, backend, source, origins)
     with readable(source, plain.name):
-        scan = plain.local(backend.connection, source, used)
+        scan = plain.local(backend.connection, source, read)
     if not scan.records:
         raise InputError(
             f"{source.path} has no {'readable ' if scan.problems else ''}records; {_nothing(backend, scan)}"
         )
-    renamed = [f"{literal_name(name)} AS {literal_name(column)}" for column, name in columns.items()]
-    selected = view(backend.connection, f"SELECT {ROW} AS row, {', '.join(renamed)} FROM {scan.name}")
+    with readable(source, plain.name):
+        made, notes = selected(backend.connection, scan, origins, source.log)
     note = f"read {scan.records:,} records from {_files(source)}"
-    return frame(backend, selected), frame(backend, scan.problems) if scan.problems else None, [note]
+    return frame(backend, made), frame(backend, scan.problems) if scan.problems else None, [note, *notes]
+
+
+def _on_spark(
+    plain: Plain, backend: Backend, source: Source, origins: Mapping[str, Origin]
+) -> tuple[DataFrame, DataFrame | None, list[str]]:
+    """Columns as they are, and a kind; all else is asked of the local backend."""
+    if not source.log.is_plain or any(place.lists or place.path for o in origins.values() for place in o.places):
+        raise InputError(f"{source.path}: Spark reads plain columns; what else is asked of it needs the local backend")
+    records, problems = plain.spark(backend, source, used(origins))
+    renamed = [_spark_column(backend, each).alias(column) for column, each in origins.items()]
+    renamed += [backend.F.lit(source.log.kind).alias("kind")] if source.log.kind else []
+    return records.select("row", *renamed), problems, [f"read {_files(source)} on Spark"]
+
+
+def _spark_column(backend: Backend, given: Origin) -> Column:
+    F = backend.F  # noqa: N806
+    alternatives = []
+    for places in given.alternatives:
+        parts = [F.col("`" + place.column.replace("`", "``") + "`") for place in places]
+        alternatives.append(parts[0] if len(parts) == 1 else F.concat_ws(" ", *parts))
+    if len(alternatives) == 1:
+        return alternatives[0]
+    nothing = ["", *NOTHING]
+    return F.coalesce(*[F.when(~F.lower(F.trim(each)).isin(nothing), each) for each in alternatives])
 
 
 def _nothing(backend: Backend, scan: Scan) -> str:

@@ -7,18 +7,19 @@ from pathlib import Path
 from endcap.data.backend import DataFrame
 from endcap.data.errors import InputError
 from endcap.data.schema import EVENT_COLUMNS, ITEM_COLUMNS
+from endcap.data.sources.log import AS_IT_IS, Log
 from endcap.data.sources.source import Source, find
 from endcap.data.sources.tables import Format, Items, Mapped, T, Tables
 
 
-def choose(formats: Sequence[Format[T]], path: Path, name: str | None) -> tuple[Format[T], Source]:
+def choose(formats: Sequence[Format[T]], path: Path, name: str | None, log: Log = AS_IT_IS) -> tuple[Format[T], Source]:
     """The format asked for, or the first that recognises what is there; InputError where none fits."""
     for form in formats:
         if form.built_in and str(path) == form.name and not path.exists():
             path, name = form.built_in(), form.name
     if name and name not in [form.name for form in formats]:
         raise InputError(f"--format {name} is not known; formats are {_names(formats)}")
-    source = find(path)
+    source = find(path, log)
     try:
         for form in formats:
             if (name is None and form.recognises(source)) or (

@@ -5,15 +5,18 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from endcap.data.errors import InputError
+from endcap.data.sources.log import AS_IT_IS, Log
 
 HEAD = 1 << 20
 DELIMITERS = ",\t;|"
+_SEP = re.compile(r'"?sep=(.)"?[ \t]*\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Source:
 
     path: Path
     files: tuple[Path, ...]
+    log: Log = AS_IT_IS  # what is said of it
 
     @cached_property
     def names(self) -> dict[str, Path]:
@@ -39,14 +43,25 @@ class Source:
         return self.files[0].suffix == ".parquet" or _first_bytes(self.files[0]) == b"PAR1"
 
     @cached_property
+    def preamble(self) -> int:
+        """How many lines come before the header: `sep=;`, by which spreadsheets know the delimiter."""
+        return 0 if self.is_parquet or not _SEP.match(self.head) else 1
+
+    @cached_property
     def delimiter(self) -> str:
-        """The delimiter that cuts the first line into most fields."""
+        """The one that a `sep=` line names, or the one that cuts the first line into most fields."""
+        if self.preamble and (named := _SEP.match(self.head)):
+            return named[1]
         return max(DELIMITERS, key=lambda delimiter: len(fields(self.head, delimiter)))
 
     @cached_property
     def header(self) -> list[str]:
-        """The first record's fields; empty for Parquet and JSON."""
-        return [] if self.is_parquet or self.is_json else fields(self.head, self.delimiter)
+        """The names that are given, or the first record's fields; empty for Parquet and JSON."""
+        if self.is_parquet or self.is_json:
+            return []
+        if self.log.header:
+            return [*self.log.header]
+        return fields(self.head.split("\n", self.preamble)[-1], self.delimiter)
 
     @cached_property
     def is_json(self) -> bool:
@@ -64,16 +79,16 @@ class Source:
         return [record for line in self.head.split("\n") if isinstance(record := _json(line), dict)]
 
 
-def find(path: Path) -> Source:
-    """The source at a path; raises InputError where there is nothing to read."""
+def find(path: Path, log: Log = AS_IT_IS) -> Source:
+    """The source at a path, and what is said of it; raises InputError where there is nothing to read."""
     if not path.exists():
         raise InputError(f"{path} does not exist; give the path of a file or folder with events")
-    files = tuple(sorted(file for file in path.iterdir() if _is_data(file))) if path.is_dir() else (path,)
+    files = tuple(_parts(path)) if path.is_dir() else (path,)
     if not files:
         raise InputError(f"the folder {path} holds no files; give a file with events or a folder of a known format")
     if not path.is_dir() and not path.stat().st_size:
         raise InputError(f"{path} is empty; expected events, one record a line")
-    return Source(path, files)
+    return Source(path, files, log)
 
 
 def head(file: Path) -> str:
@@ -124,8 +139,17 @@ def _first_bytes(file: Path, size: int = 4) -> bytes:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
 
 
+def _parts(folder: Path) -> list[Path]:
+    """The files of a folder; where it has none of its own, those of the folders in it that are named `key=value`."""
+    own = sorted(file for file in folder.iterdir() if _is_data(file))
+    if own:
+        return own
+    inner = sorted(each for each in folder.iterdir() if each.is_dir() and "=" in each.name)
+    return [file for each in inner for file in _parts(each)]
+
+
 def _is_data(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith((".", "_"))
+    return file.is_file() and not file.name.startswith((".", "_")) and file.stat().st_size > 0
 
 
 def _json(line: str) -> object:
