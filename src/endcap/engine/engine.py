@@ -26,9 +26,11 @@ from endcap.engine.policy import Policy, companions
 from endcap.engine.requests import NOBODY, Answer, Ask, Slot
 from endcap.engine.retrieval import Restriction
 from endcap.engine.rules import Rule, check_rule, dump_rule, parse_rule, readable
+from endcap.engine.searching import Hits, Sought, seek, suggestions
 from endcap.engine.shadow import Shadow
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
+from endcap.search.suggesting import Suggestions
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, ItemChange, Revisions, Shown, Visitor
 from endcap.store.store import Store
@@ -161,6 +163,21 @@ class Engine:
         policy = self._policy(version, "cart", now)
         known = together.together(version, beside, Restriction(), np.array(beside, np.int64), len(version.shelf))
         return len({*known.items.tolist(), *(() if policy is None else companions(policy, beside))})
+
+    def search(self, sought: Sought) -> Hits:
+        """What fits a query; raises InputError where its filter cannot be read."""
+        self.refresh()
+        version = self.live
+        if sought.history is None:
+            self._identify(sought.visitor)
+        (past,) = self.pasts([Ask(sought.visitor, sought.history)])
+        return seek(version, self.listed(version), sought, past)
+
+    def suggest(self, query: str, k: int) -> tuple[Shelf, Suggestions]:
+        """What a query that is being typed may become, and the shelf that its products stand on."""
+        self.refresh()
+        shelf = self.listed(self.live)
+        return shelf, suggestions(shelf, query, k)
 
     def like_these(self, matched: str | Sequence[str], k: int = 50) -> Answer:
         """What a filter (or ids) leaves out although it is like what it lets through, the nearest first."""

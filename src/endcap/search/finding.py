@@ -13,6 +13,9 @@ from endcap.search.wishes import Sort, Wishes, wishes_of
 FEW = 24
 """Products that a list has before those that fit in part are left out."""
 
+WHOLE = 0.999
+"""The share of what was looked for from which it is all; sums of floats are not exact."""
+
 Floats = NDArray[np.float64]
 
 
@@ -31,11 +34,17 @@ class Found:
 
     items: Ints
     scores: Floats  # of these
-    exact: int  # products that have all that was asked for; others follow where these are few
+    complete: Mask  # (of these) whether they have all that was asked for
+    exact: int  # how many of them are; others follow where these are few
     wishes: Wishes
     reading: Reading
     given_up: tuple[str, ...] = ()  # words and bounds that nothing could be found for
     nearest: float | None = None  # where no price is within the bounds: the price nearest to them
+
+    def reordered(self, first: Ints) -> "Found":
+        """With the first products in another order, given by their places."""
+        order = np.concatenate([first, np.arange(len(first), len(self.items))])
+        return replace(self, items=self.items[order], scores=self.scores[order], complete=self.complete[order])
 
 
 def find(
@@ -64,7 +73,7 @@ def find(
         fits = open_ & (wishes != Wishes(wishes.text) and not reading.unknown)
     fits[0] = False
     priced = fits & _within(wishes, facts.prices)
-    exact = int((priced & (ranked.fitting > 0.999)).sum()) if reading.words.wanted else int(priced.sum())
+    exact = int((priced & (ranked.fitting > WHOLE)).sum()) if reading.words.wanted else int(priced.sum())
     chosen = _enough(priced, ranked) if reading.words.wanted else np.flatnonzero(priced)
     missing = () if exact else _missing(corpus, reading, chosen, ranked)
     exact = 0 if reading.unknown else exact
@@ -72,6 +81,7 @@ def find(
     return Found(
         items=order,
         scores=ranked.scores[order].astype(np.float64),
+        complete=ranked.fitting[order] > WHOLE if exact and reading.words.wanted else np.full(len(order), exact > 0),
         exact=exact,
         wishes=wishes,
         reading=reading,
@@ -137,4 +147,4 @@ def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, ties: Floats
             keys = -np.nan_to_num(facts.ratings[best], nan=-np.inf)
         case _:
             return best
-    return best[np.lexsort((keys, ranked.fitting[best] < 0.999))]
+    return best[np.lexsort((keys, ranked.fitting[best] <= WHOLE))]

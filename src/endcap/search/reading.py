@@ -1,5 +1,6 @@
 """A query as the words to look for: corrected, joined or split where the catalogue writes them so."""
 
+import bisect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,8 +103,8 @@ def _begun(speller: Speller, name: str, *, last: bool) -> list[str]:
     """The commonest word that begins so, where it may not have been typed to its end."""
     if not last or len(name) < 3:
         return []
-    found = [(int(speller.counts[n]), word) for n, word in enumerate(speller.words) if word.startswith(name)]
-    return [max(found)[1]] if found else []
+    start, end = (bisect.bisect_left(speller.words, text) for text in (name, name + "\U0010ffff"))
+    return [speller.words[start + int(np.argmax(speller.counts[start:end]))]] if start < end else []
 
 
 def _spelt(corpus: Corpus, speller: Speller, name: str, known: Sequence[str], count: int = 0) -> list[str]:

@@ -27,7 +27,7 @@ RARE = 100
 class Speller:
     """The words of a catalogue, by the pairs of letters in them."""
 
-    words: tuple[str, ...]
+    words: tuple[str, ...]  # sorted
     counts: NDArray[np.int64]  # (words,) items that have each
     lengths: NDArray[np.int64]  # (words,)
     grams: dict[str, NDArray[np.int32]]  # pair of letters -> the words that have it
@@ -35,7 +35,7 @@ class Speller:
     @classmethod
     def of(cls, index: Index) -> "Speller":
         """Of words of letters alone; pairs of words are none."""
-        known = [(name, number) for name, number in index.numbers.items() if name.isalpha() and len(name) > 2]
+        known = sorted((name, number) for name, number in index.numbers.items() if name.isalpha() and len(name) > 1)
         sizes = np.diff(index.text.starts)
         grams: dict[str, array[int]] = {}
         for place, (name, _) in enumerate(known):

@@ -8,6 +8,9 @@ from endcap.data.errors import InputError
 from endcap.engine.alike import Likeness
 from endcap.engine.engine import Beside
 from endcap.engine.requests import Answer, Ask
+from endcap.engine.searching import Hits, Sought
+from endcap.engine.shelf import Shelf
+from endcap.search.suggesting import Suggestions
 from endcap.store.records import Event
 
 
@@ -49,6 +52,12 @@ class Engine(Protocol):
 
     def similar(self, item_id: str, k: int, filter: str | None = None, *, by: Likeness = "content") -> Answer:  # noqa: A002
         """Raises InputError where the item is unknown."""
+
+    def search(self, sought: Sought) -> Hits:
+        """Raises InputError where the filter cannot be read."""
+
+    def suggest(self, query: str, k: int) -> tuple[Shelf, Suggestions]:
+        """What a query that is being typed may become."""
 
     def record(self, events: Sequence[Event]) -> list[bool]:
         """Durable when it returns; False: was there before."""

@@ -14,6 +14,7 @@ from endcap.data.errors import InputError
 from endcap.data.schema import SEPARATOR
 from endcap.data.sources import simulated
 from endcap.engine.engine import Engine
+from endcap.engine.searching import searchable
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
 from endcap.serve.memory import give_back
@@ -23,7 +24,6 @@ from endcap.serve.storefront.config import StorefrontConfig
 from endcap.serve.storefront.facets import candidates
 from endcap.serve.storefront.past import Household, households, liked
 from endcap.serve.storefront.pictures import Folder, origins, remote
-from endcap.serve.storefront.search import search
 from endcap.serve.storefront.seen import HeatMaps
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event, Happened, Visitor
@@ -69,7 +69,7 @@ class Shop:
     def _warm(self) -> None:
         shelf = self.engine.listed(self.engine.live)
         tree(shelf)
-        search(shelf, "a word")
+        searchable(shelf)
         image_sources(shelf)
         has_prices(shelf)
         candidates(shelf)

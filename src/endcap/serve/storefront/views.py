@@ -12,10 +12,11 @@ from starlette.responses import Response
 from endcap.engine.columns import plain
 from endcap.engine.page import FEWEST
 from endcap.engine.requests import Slot
+from endcap.engine.searching import Sought, seek
 from endcap.serve.assets import FOR_EVER
 from endcap.serve.bodies import PathId
 from endcap.serve.errors import Refused
-from endcap.serve.storefront import head, past
+from endcap.serve.storefront import head, past, searched
 from endcap.serve.storefront.catalogue import (
     Product,
     described,
@@ -30,7 +31,6 @@ from endcap.serve.storefront.facets import candidates, labels
 from endcap.serve.storefront.kinds import as_cards, kinds
 from endcap.serve.storefront.listing import Choice, Listing, category_filter, in_category, listing
 from endcap.serve.storefront.pages import STATIC, Page, PageRoute
-from endcap.serve.storefront.search import search
 from endcap.serve.storefront.seen import alike_by_photo
 from endcap.serve.storefront.taste import best
 from endcap.serve.storefront.variants import options
@@ -111,9 +111,10 @@ def categories(page: Here) -> Response:
 
 @router.get("/shop/search")
 def find_products(page: Here, q: Annotated[str, Query(max_length=LONGEST_SEARCH)] = "") -> Response:
-    """What fits the words, best first."""
-    shown = listing(page.listed, search(page.listed, q), _choice(page))
-    return _listed(page, "search.html", shown, asked=q.strip())
+    """What fits the words, best first, and what was made of them."""
+    hits = seek(page.version, page.listed, Sought(q), page.shop.past(page.guest.visitor))
+    found = listing(page.listed, searched.shown(hits), _choice(page))
+    return _listed(page, "search.html", found, asked=q.strip(), notes=searched.notes(page, hits))
 
 
 @router.get("/shop/product/{item_id:path}")

@@ -1,0 +1,40 @@
+"""What a page of results says of them: what was read as something else, what holds, what nothing was found for."""
+
+from endcap.data.vocabulary import Ints
+from endcap.engine.searching import Hits
+from endcap.serve.storefront.pages import Page
+
+ENOUGH = 4
+"""Products with all that was asked for beside which those that fit in part are not shown."""
+
+
+def shown(hits: Hits) -> Ints:
+    """What stands on the page."""
+    found = hits.found
+    return found.items[found.complete] if found.exact >= ENOUGH else found.items
+
+
+def notes(page: Page, hits: Hits) -> list[str]:
+    """In the visitor's language, one sentence each."""
+    found, say = hits.found, page.say
+    wishes = found.wishes
+
+    def money(price: float) -> str:
+        return say.money(price, wishes.currency or page.shop.config.currency)
+
+    said = [say("search.corrected", typed=typed, meant=meant) for typed, meant in hits.corrected.items()]
+    if wishes.low is not None and wishes.high is not None:
+        said.append(say("search.between", low=money(wishes.low), high=money(wishes.high)))
+    elif wishes.high is not None:
+        said.append(say("search.under", high=money(wishes.high)))
+    elif wishes.low is not None:
+        said.append(say("search.over", low=money(wishes.low)))
+    if wishes.unwanted:
+        said.append(say("search.unwanted", words=", ".join(wishes.unwanted)))
+    if wishes.sort != "best":
+        said.append(say(f"search.sort.{wishes.sort}"))
+    if found.given_up:
+        said.append(say("search.given_up", words=", ".join(found.given_up)))
+    if found.nearest is not None:
+        said.append(say("search.nearest", price=money(found.nearest)))
+    return said
