@@ -17,6 +17,7 @@ from endcap.exposure import CLICKS
 from endcap.replay import Estimate
 from endcap.serve.console.page import Desk, Reading
 from endcap.serve.console.planning import planned
+from endcap.serve.console.plots import ROLE_SHADES
 from endcap.serve.console.render import number, percent
 from endcap.serve.console.texts import Words
 from endcap.serve.console.verdicts import chance, verdict
@@ -81,7 +82,7 @@ def show(
         replay=replay,
         reward=reward,
         estimate=estimate,
-        estimate_plot=_estimated(words, estimate) if estimate else None,
+        estimate_plot=_estimated(words, estimate, ROLE_SHADES[replay]) if estimate and replay else None,
         refused=refused,
         waiting=waiting or (chosen is not None and found is None and not problem),
         explored=EXPLORED,
@@ -120,11 +121,12 @@ def _pairs(words: Words, found: Report) -> Sequence[tuple[Measured, Whiskers, Wh
         name = words(f"measure.{each.name}")
         arms = whiskers(
             name,
-            [(words("arm.control"), "c6", each.control, _figure(each.control, is_share=is_share)),
-             (words("arm.candidate"), "c0", each.candidate, _figure(each.candidate, is_share=is_share))],
+            [(words("arm.control"), ROLE_SHADES["live"], each.control, _figure(each.control, is_share=is_share)),
+             (words("arm.candidate"), ROLE_SHADES["candidate"], each.candidate,
+              _figure(each.candidate, is_share=is_share))],
             form=percent if is_share else _plain,
         )  # fmt: skip
-        shade = "good" if each.difference.low > 0 else "bad" if each.difference.high < 0 else "c0"
+        shade = "good" if each.difference.low > 0 else "bad" if each.difference.high < 0 else "c7"
         text = _points(words, each.difference) if is_share else _figure(each.difference, is_share=False, signed=True)
         difference = whiskers(
             name, [(words("experiments.difference"), shade, each.difference, text)],
@@ -156,8 +158,12 @@ def _judged(store: Store, version: Version, reward: Reward) -> Estimate:
     return judged(version, lists, events, store.events_of_lists(since=since), kinds=kinds, resamples=RESAMPLES)
 
 
-def _estimated(words: Words, found: Estimate) -> Whiskers:
-    rows = [("replay.logged", "c6", found.logged), ("replay.snips", "c0", found.snips), ("replay.ips", "c7", found.ips)]
+def _estimated(words: Words, found: Estimate, shade: str) -> Whiskers:
+    rows = [
+        ("replay.logged", "c6", found.logged),
+        ("replay.snips", shade, found.snips),
+        ("replay.ips", "c7", found.ips),
+    ]
     return whiskers(
         words("experiments.replay"),
         [(words(name), shade, each, _figure(each, is_share=True)) for name, shade, each in rows],

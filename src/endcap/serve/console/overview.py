@@ -47,7 +47,8 @@ def overview(
     money, n_items, measured = money_of(words, shelf, page.desk.shop), int(shelf.there.sum()), found.now.found
     products = movers.products(words, found, shelf, money)
     money_plots, event_plots = _sales(words, axis, found, money), _events(words, axis, found)
-    courses, rows = summary.courses(words, axis, measured), summary.rows(measured, n_items)
+    models = summary.models(measured, {role: version.name for role, version in page.desk.versions.items()})
+    courses, rows = summary.courses(words, axis, measured, models), summary.rows(measured, n_items)
     drawn = [*money_plots, *event_plots, *(plot for course in courses for plot in course.panels)]
     return page(
         "overview.html",
@@ -62,7 +63,7 @@ def overview(
         products=products,
         money=money,
         measured=measured,
-        models=summary.models(measured),
+        models=models,
         courses=courses,
         rows=rows,
         events=event_plots,

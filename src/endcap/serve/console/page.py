@@ -14,7 +14,7 @@ from endcap.engine.engine import Engine, Role
 from endcap.engine.requests import Slot
 from endcap.engine.version import Version
 from endcap.serve.console.files import file_of
-from endcap.serve.console.plots import Plot, Sheet
+from endcap.serve.console.plots import ROLE_SHADES, Plot, Sheet
 from endcap.serve.console.render import environment
 from endcap.serve.console.session import COOKIE, Session, Sessions
 from endcap.serve.console.slow import Slow
@@ -129,6 +129,7 @@ class Page:
             theme=next((each for each in THEMES if each == self.request.cookies.get("endcap_theme")), ""),
             shop=getattr(self.desk.serving.engine, "name", ""),
             live=str(self.desk.serving.engine.about["models"]["live"]),
+            role_shades=ROLE_SHADES,
             pages_of_shop=self.desk.serving.config.has_storefront,
             simulated=self.desk.front is not None and self.desk.front.is_simulated,
             file=lambda kind, name: self._address(**{kind: name}),

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from endcap.engine.engine import Role
 from endcap.serve.console.texts import Words
 from endcap.store.figures import Span
 
 WIDTH, HEIGHT = 270, 150
 LEFT, RIGHT, TOP, BOTTOM = 42, 4, 12, 22
 SHADES = 8
+ROLE_SHADES: Mapping[Role, str] = {"live": "c0", "candidate": "c1", "shadow": "c2", "again": "c3", "new": "c4"}
+"""The colour of the model in each role; what has none gets one of the others."""
 """Colours of the page: classes c0 to c7."""
 
 DAY = 86_400
@@ -252,9 +255,12 @@ def _path(xs: Sequence[float], ys: Sequence[float | None]) -> tuple[str, tuple[t
     return "".join(parts), tuple(dots)
 
 
-def shades_of(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each name, the same ones in every plot of a page."""
-    return {name: f"c{place % SHADES}" for place, name in enumerate(names)}
+def shades_of(names: Sequence[str], roles: Mapping[Role, str]) -> dict[str, str]:
+    """A colour for each model: that of its role (role -> name), so that the live one has the same on every page."""
+    held = {name: ROLE_SHADES[role] for role, name in reversed([*roles.items()])}
+    others = [name for name in names if name not in held]
+    spare = [f"c{place}" for place in range(len(ROLE_SHADES), SHADES)]
+    return {name: held.get(name) or spare[others.index(name) % len(spare)] for name in names}
 
 
 def spark(values: Sequence[float | None], width: float = 120, height: float = 30) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from endcap.data.schema import KINDS
+from endcap.engine.engine import Role
 from endcap.exposure import CLICKS, WITHIN
 from endcap.serve.console import plots
 from endcap.serve.console.measures import Counted, Key, Measures, measures, rate, wilson
@@ -62,9 +63,9 @@ def _figures(store: Store, span: Span) -> Figures:
     )
 
 
-def models(found: Measures) -> dict[str, str]:
+def models(found: Measures, roles: Mapping[Role, str]) -> dict[str, str]:
     """Model -> its colour on this page."""
-    return shades_of(sorted({model for _, model in found.by}))
+    return shades_of(sorted({model for _, model in found.by}), roles)
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ class Course:
     panels: tuple[Plot, ...]
 
 
-def courses(words: Words, axis: Axis, found: Measures) -> list[Course]:
+def courses(words: Words, axis: Axis, found: Measures, shades: Mapping[str, str]) -> list[Course]:
     """Clicks per list and conversion; what few lists or visitors say is left out."""
-    shades, slots = models(found), dict.fromkeys(slot for slot, _ in found.by)
+    slots = dict.fromkeys(slot for slot, _ in found.by)
     measured: tuple[tuple[str, Rate], ...] = (
         ("click_rate", lambda each: (each.clicked, each.lists)),
         ("conversion", lambda each: (each.buyers, each.visitors)),
