@@ -105,6 +105,19 @@ def faults(page: Any, axe: str, *rules: str) -> list[str]:
     ]  # fmt: skip
 
 
+def cut(page: Any) -> list[str]:
+    """The texts of plots that leave their plot, by the fonts of this browser."""
+    found: list[str] = page.evaluate("""() => [...document.querySelectorAll('svg[role=img]')].flatMap(plot => {
+        const most = plot.getBoundingClientRect();
+        return [...plot.querySelectorAll('text')].filter(each => {
+            const box = each.getBoundingClientRect();
+            return box.width && (box.left < most.left - .5 || box.right > most.right + .5
+                || box.top < most.top - .5 || box.bottom > most.bottom + .5);
+        }).map(each => each.textContent);
+    })""")
+    return found
+
+
 def count_shifts(page: Any) -> None:
     """From the next page on, `shifts` knows how much has moved."""
     page.add_init_script(

@@ -26,7 +26,10 @@ from endcap.look import divide
 from endcap.look_photos import Told
 from endcap.models import Traits
 from endcap.training import Task, TrainConfig
+from tests.browser import SIZES, Open, axe, browser, cut, faults, open_page
 from tests.worlds import circle
+
+__all__ = ["axe", "browser", "open_page"]
 
 COLOURS = {"Red": (200, 30, 30), "Green": (30, 160, 30), "Blue": (30, 30, 200)}
 PRICES = {"Red": 10.0, "Green": 20.0, "Blue": 40.0}
@@ -360,3 +363,12 @@ def test_mistakes_by_hand() -> None:
     assert told.per_class == [("cat", 4, 0.75), ("dog", 2, 0.0)]
     assert told.confused(5) == [("dog", "cat", 2, 2), ("cat", "dog", 1, 4)]
     assert told.confused(1) == [("dog", "cat", 2, 2)]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [("desk", "light"), ("phone", "dark")])
+def test_the_page_can_be_read_by_everybody(looked: Path, open_page: Open, axe: str, width: str, scheme: str) -> None:
+    shown = open_page(width, scheme)
+    shown.goto((looked / "look.html").as_uri())
+    assert shown.evaluate("document.documentElement.scrollWidth") <= SIZES[width]["width"]
+    assert cut(shown) == []
+    assert faults(shown, axe) == []

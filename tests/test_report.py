@@ -1,6 +1,8 @@
 """The page: complete, closed to the world, safe against what titles hold, and good to look at."""
 
+import itertools
 import math
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +17,7 @@ from endcap.report import render
 from endcap.results import Result
 from endcap.serve.assets import TOKENS
 from endcap.summary import summarise
-from tests.browser import SIZES, Open, axe, browser, faults, open_page
+from tests.browser import SIZES, Open, axe, browser, cut, faults, open_page
 
 __all__ = ["axe", "browser", "open_page"]
 
@@ -234,6 +236,53 @@ def test_it_opens_offline_and_fits(open_report: Open, axe: str, width: str, sche
     assert shown.evaluate(PAPER) == {"light": "rgb(251, 251, 248)", "dark": "rgb(18, 21, 20)"}[scheme]
     assert shown.evaluate("document.documentElement.scrollWidth") <= SIZES[width]["width"]
     assert faults(shown, axe) == []
+    assert cut(shown) == []
+
+
+NAMES = ("transformer", "hybrid-transformer", "mmmmmmmmmmwwwwww", "gru", "own", "popular", "knn", "ease", "transitions")
+
+
+def test_no_name_is_cut_or_under_another(open_page: Open, tmp_path: Path) -> None:
+    """Nine models whose points lie one on another, with wide names; each stands whole and free."""
+    first = results()[0]
+    some = [
+        replace(first, model=name, valid=0.3 - 0.01 * place, dataset="shop", note="")
+        for place, name in enumerate(NAMES)
+    ]
+    (tmp_path / "report.html").write_text(page(some), encoding="utf-8")
+    shown = open_page("desk", "light")
+    shown.goto((tmp_path / "report.html").as_uri())
+    assert cut(shown) == []
+    for plot in ("Quality against", "Learning curves of", "NDCG@10 by day"):
+        boxes = shown.locator(f"svg[role=img][aria-label^='{plot}'] text").evaluate_all(
+            """texts => texts.map(each => [each.textContent, each.getBoundingClientRect()])
+                .map(([name, box]) => [name, box.left, box.right, box.top, box.bottom])"""
+        )
+        named = [box for box in boxes if box[0] in NAMES][-len(NAMES) :]  # two plots have learning curves
+        assert sorted(box[0] for box in named) == sorted(NAMES)
+        middles = sorted((box[3] + box[4]) / 2 for box in named)
+        assert all(lower - upper > 9 for upper, lower in itertools.pairwise(middles)), plot
+
+
+def test_series_are_told_apart_without_colours(full):
+    """By shapes in the key and in the plots, and by dashes of lines."""
+    text = page([replace(results()[0], model=name, note="") for name in ("a", "b", "c")])
+    marks = [mark for mark in "●■▲" if f">{mark}</span>" in text]
+    assert marks == ["●", "■", "▲"]
+    dashes = set(re.findall(r'stroke-dasharray="([\d,. ]+)"', text))
+    assert len(dashes) >= 3
+
+
+def test_curves_are_of_networks_and_say_what_they_measure(full):
+    """The epochs of a hybrid's networks one after the other are no curve: each network has its own line."""
+    first = replace(results()[0], model="hybrid", curve="NDCG@10 of 500 of 2,124 validation questions")
+    text = page([first, replace(first, model="hybrid-gru", part_of="hybrid")])
+    assert "Learning curves of hybrid-gru: NDCG@10 of 500 of 2,124 validation questions per epoch" in text
+
+
+def test_a_slice_of_one_row_is_no_table(full):
+    one = [{"by": "kind asked for", "name": "purchase", "n": 10, "hr@10": 0.2, "ndcg@10": 0.1}]
+    assert "by kind asked for" not in page([replace(results()[0], slices=one)])
 
 
 def test_intervals_are_drawn(open_report: Open) -> None:

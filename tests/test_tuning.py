@@ -20,6 +20,9 @@ from endcap.tuning import Budget, Progress, Tuning, tune
 from endcap.tuning_crew import Crew, untested
 from endcap.tuning_report import card, gist, render, save, summary
 from endcap.tuning_worker import Bench, Diverged
+from tests.browser import SIZES, Open, axe, browser, cut, faults, open_page
+
+__all__ = ["axe", "browser", "open_page"]
 
 TRAIN = {"epochs": 4, "patience": 0, "batch_tokens": 128, "warmup": 5, "learning_rate": 0.01}
 SMALL = {"model.dim": [8, 16], "model.hidden": [8, 16], "model.layers": [], "train.weight_decay": []}
@@ -198,6 +201,18 @@ def test_a_trial_is_measured_as_compare_measures_without_the_test_part(dataset: 
     measured = Bench.of(config, part, None).measure(config, tmp_path, lambda epoch: curve.append(epoch.metric))
     assert len(curve) == TRAIN["epochs"]
     assert measured.value == run(config, dataset).results[0].valid == max(curve)
+
+
+def test_the_page_can_be_read_by_everybody(dataset: Dataset, tmp_path: Path, open_page: Open, axe: str) -> None:
+    tuning = tuned(configured("gru"), dataset, tmp_path, SMALL, Budget(trials=4))
+    (tmp_path / "tune.html").write_text(render(tuning, dataset), encoding="utf-8")
+    for width, scheme in (("desk", "light"), ("phone", "dark")):
+        shown = open_page(width, scheme)
+        shown.goto((tmp_path / "tune.html").as_uri())
+        assert shown.locator("svg[role=img]").count()
+        assert shown.evaluate("document.documentElement.scrollWidth") <= SIZES[width]["width"]
+        assert cut(shown) == []
+        assert faults(shown, axe) == []
 
 
 def test_a_trial_that_diverges_says_so(dataset: Dataset, tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ def outcome_of(config: Config, given: Given, fitted: Fitted, *, of: str | None =
     result, evaluation = _result(config, given, fitted, "strict", intents)
     result = replace(result, model=of or result.model, valid=float(np.nanmean(valid)))
     if of is not None:
-        result = replace(result, peak_rss_mb=math.nan)  # fitted in the process of the whole
+        result = replace(
+            result, part_of=of.partition("-")[0], peak_rss_mb=math.nan
+        )  # fitted in the process of the whole
     kept = _artifact(config, given, fitted, result)
     return Outcome([result], {"strict": evaluation}, valid, intents, kept)
 
@@ -164,6 +166,7 @@ def _result(
         parameters=sum(tensor.numel() for tensor in fitted.model.state_dict().values()),
         other={"masked": task.repeat, "metrics": other},
         history=[asdict(epoch) for epoch in fitted.epochs],
+        curve=_curve(config, given) if fitted.epochs else "",
         slices=slices(evaluation, parts.test, train),
         questions=len(parts.test),
         giveaway=given.giveaway,
@@ -204,6 +207,12 @@ def _peak_mb() -> float:
     """At most, where parts were fitted side by side: as if all of those processes had been largest at once."""
     own, largest = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return (own + torch.get_num_threads() * largest) / 1024
+
+
+def _curve(config: Config, given: Given) -> str:
+    asked, all_of_them = config.train.valid_queries, len(given.parts.valid)
+    of = f"{asked:,} of {all_of_them:,}" if 0 < asked < all_of_them else f"all {all_of_them:,}"
+    return f"{config.train.metric.upper()} of {of} validation questions"
 
 
 def _made_of(fitted: Fitted) -> str:

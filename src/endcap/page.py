@@ -4,6 +4,7 @@ Plots are drawn by Altair and turned into SVG by vl-convert, without a browser. 
 become the variables of `templates/page.css`, so that one drawing serves light, dark and paper.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,21 @@ def environment() -> Environment:
     )
 
 
+RESERVE = 1.2
+"""How much wider a reader's font may be than the one that plots are laid out with: DejaVu Sans against Arial."""
+
+
 def svg(chart: Any, text: str) -> Markup:
-    """The chart as inline SVG with the text for those who cannot see it; colours become CSS variables."""
-    drawn = vl_convert.vegalite_to_svg({**chart.to_dict(), "config": _CONFIG, "background": None})
+    """The chart as inline SVG with the text for those who cannot see it; colours become CSS variables.
+
+    Texts are laid out larger by `RESERVE` than they are drawn, so that none leaves the plot in a wider font.
+    """
+    spec = _scaled({**chart.to_dict(), "config": _CONFIG, "background": None})
+    drawn = re.sub(
+        r'font-size="([\d.]+)px"',
+        lambda size: f'font-size="{float(size[1]) / RESERVE:.4g}px"',
+        vl_convert.vegalite_to_svg(spec),
+    )
     for colour, variable in _VARIABLES.items():
         drawn = drawn.replace(colour, f"var(--{variable})")
     start = drawn.index("<svg") + len("<svg")
@@ -57,7 +70,63 @@ def svg(chart: Any, text: str) -> Markup:
     return Markup(f'{drawn[:start]} role="img" aria-label="{escape(text)}"{drawn[start:]}')
 
 
+def _scaled(spec: Any) -> Any:
+    """Every font size times `RESERVE`."""
+    if isinstance(spec, dict):
+        return {
+            name: each * RESERVE
+            if name.lower().endswith("fontsize") and isinstance(each, int | float)
+            else _scaled(each)
+            for name, each in spec.items()
+        }
+    return [_scaled(each) for each in spec] if isinstance(spec, list) else spec
+
+
 def colour(field: str, names: Sequence[str]) -> alt.Color:
     """One of the eight colours for each name, without a legend: the page has a key in words."""
     shades = [COLOURS[place % len(COLOURS)] for place in range(len(names))]
     return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(names), range=shades), legend=None)
+
+
+SHAPES = {
+    "circle": "●", "square": "■", "triangle-up": "▲", "diamond": "◆",
+    "cross": "✚", "triangle-down": "▼", "triangle-right": "▶", "triangle-left": "◀",
+}  # fmt: skip
+"""Of points, as Vega calls them and as the key writes them."""
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 2, 1, 2, 1, 2], [10, 4], [1, 3], [5, 1])
+
+
+def mark(place: int) -> str:
+    """The name of a series' shape: beyond eight series colours come again, with other shapes."""
+    return list(SHAPES)[(place + place // len(COLOURS)) % len(SHAPES)]
+
+
+def shape(field: str, names: Sequence[str]) -> alt.Shape:
+    """A shape for each name."""
+    marks = [mark(place) for place in range(len(names))]
+    return alt.Shape(f"{field}:N", scale=alt.Scale(domain=list(names), range=marks), legend=None)
+
+
+def dash(field: str, names: Sequence[str]) -> alt.StrokeDash:
+    """A dash for each name."""
+    dashes = [DASHES[(place + place // len(COLOURS)) % len(DASHES)] for place in range(len(names))]
+    return alt.StrokeDash(f"{field}:N", scale=alt.Scale(domain=list(names), range=dashes), legend=None)
+
+
+def dodged(places: Sequence[float], gap: float) -> list[float]:
+    """The places nearest to the given ones, in their order, that are at least `gap` apart.
+
+    >>> dodged([1.0, 1.0, 5.0], 2.0)
+    [0.0, 2.0, 5.0]
+    """
+    order = sorted(range(len(places)), key=lambda n: (places[n], n))
+    groups: list[tuple[float, int]] = []  # (centre, members)
+    for n in order:
+        groups.append((places[n], 1))
+        while len(groups) > 1:
+            (first, m), (second, k) = groups[-2:]
+            if second - first >= gap * (m + k) / 2:
+                break
+            groups[-2:] = [((first * m + second * k) / (m + k), m + k)]
+    placed = [centre + gap * (at - (n - 1) / 2) for centre, n in groups for at in range(n)]
+    return [place for _, place in sorted(zip(order, placed, strict=True))]

@@ -5,18 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import altair as alt
-from markupsafe import Markup
-
+from endcap import report_plots as plots
 from endcap.evaluation import ACCURACY
 from endcap.intents import WARNING
-from endcap.page import COLOURS, INK, colour, environment, svg
+from endcap.page import COLOURS, SHAPES, environment, mark
 from endcap.results import Result
 from endcap.standings import MAIN, TESTED
 from endcap.summary import Summary
-
-PANEL = 330
-"""Width of a plot, in pixels, of which two are beside each other."""
 
 _PERIODS = ("day", "month", "year")
 
@@ -63,6 +58,8 @@ def render(
     }
     models = [standing.model for standing in summary.standings]
     slices = _slices(own, models)
+    parts = {result.model for result in own if result.part_of}
+    followed = [model for model in models if model not in parts or model in (summary.chosen, summary.cheaper)]
     return page.get_template("report.html").render(
         summary=summary,
         facts=facts,
@@ -74,12 +71,16 @@ def render(
             for line in own
         ),
         colours={model: f"c{place % len(COLOURS)}" for place, model in enumerate(models)},
-        leaderboard=_leaderboard(summary),
-        cost=_cost(summary),
-        curves=_curves(own, models),
-        trained=[model for model in models if any(result.history for result in own if result.model == model)],
-        slices=[table for table in slices if table["by"] not in _PERIODS],
-        periods=[(table["by"], _periods(table, models)) for table in slices if table["by"] in _PERIODS],
+        shapes={model: SHAPES[mark(place)] for place, model in enumerate(models)},
+        leaderboard=plots.leaderboard(summary),
+        cost=plots.cost(summary),
+        curves=plots.curves(own, models),
+        slices=[table for table in slices if table["by"] not in _PERIODS and len(table["rows"]) > 1],
+        periods=[
+            (table["by"], plots.periods(table, models, followed))
+            for table in slices
+            if table["by"] in _PERIODS and len(table["rows"]) > 1
+        ],
         policies=_policies(own, models),
         refit=_refitted(results, models),
         accuracy=ACCURACY,
@@ -91,132 +92,6 @@ def render(
         remarks=list(dict.fromkeys(f"{result.model}: {result.note}" for result in results if result.note)),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-
-
-def _leaderboard(summary: Summary) -> list[Markup]:
-    """Dots with whiskers, a plot for each metric."""
-    rows = [
-        {
-            "model": standing.model,
-            "metric": metric.upper(),
-            "mean": standing.metrics[metric],
-            "low": standing.intervals[metric][0],
-            "high": standing.intervals[metric][1],
-        }
-        for metric in TESTED
-        for standing in summary.standings
-    ]
-    models = [standing.model for standing in summary.standings]
-    panels = []
-    for metric in TESTED:
-        base = alt.Chart(alt.InlineData(values=[row for row in rows if row["metric"] == metric.upper()])).encode(
-            y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(ticks=False, domain=False)),
-            color=colour("model", models),
-        )
-        title = f"{metric.upper()}, 95 % interval by user"
-        rule = base.mark_rule(strokeWidth=2).encode(
-            x=alt.X("low:Q", title=title, scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)), x2="high:Q"
-        )
-        ends = [base.mark_tick(thickness=2, size=9).encode(x=f"{end}:Q") for end in ("low", "high")]
-        point = base.mark_point(filled=True, size=70, opacity=1).encode(x="mean:Q")
-        text = base.mark_text(dy=-10, fontSize=11, color=INK).encode(
-            x="mean:Q", text=alt.Text("mean:Q", format=".4f"), color=alt.value(INK)
-        )
-        chart = alt.layer(rule, *ends, point, text).properties(width=PANEL, height=38 * len(models))
-        said = ", ".join(
-            f"{row['model']} {row['mean']:.4f} ({row['low']:.4f} to {row['high']:.4f})"
-            for row in rows
-            if row["metric"] == metric.upper()
-        )
-        panels.append(svg(chart, f"Leaderboard: test {metric.upper()} with intervals: {said}."))
-    return panels
-
-
-def _cost(summary: Summary) -> Markup:
-    rows = [
-        {
-            "model": standing.model,
-            "seconds": max(standing.train_seconds, 0.01),  # the axis is logarithmic
-            "mean": standing.metrics[MAIN],
-            "low": standing.intervals[MAIN][0],
-            "high": standing.intervals[MAIN][1],
-        }
-        for standing in summary.standings
-    ]
-    models = [standing.model for standing in summary.standings]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X(
-            "seconds:Q",
-            title="seconds of training (log scale)",
-            scale=alt.Scale(type="log", padding=40),
-            axis=alt.Axis(values=[10.0**power for power in range(-2, 8)], format="~g"),
-        ),
-        color=colour("model", models),
-    )
-    rule = base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(
-        y=alt.Y("low:Q", title=f"test {MAIN.upper()}", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=5)),
-        y2="high:Q",
-    )
-    point = base.mark_point(filled=True, size=80, opacity=1).encode(y="mean:Q")
-    text = base.mark_text(dx=9, align="left", fontSize=12).encode(y="mean:Q", text="model:N", color=alt.value(INK))
-    said = "; ".join(f"{row['model']} {row['mean']:.4f} after {_value(row['seconds'])} s" for row in rows)
-    chart = (rule + point + text).properties(width=PANEL, height=220)
-    return svg(chart, f"Quality against seconds of training: {said}.")
-
-
-def _curves(results: Sequence[Result], models: Sequence[str]) -> list[Markup]:
-    """Loss and validation metric of every epoch, a plot for each; none where nothing was trained by epochs."""
-    rows = [
-        {"run": f"{result.model} {result.seed}", "model": result.model, **epoch}
-        for result in results
-        for epoch in result.history
-        if not math.isnan(epoch["loss"])
-    ]
-    if not rows:
-        return []
-    shown = [model for model in models if any(row["model"] == model for row in rows)]
-    last = max(row["epoch"] for row in rows)
-    epochs = list(range(1, last + 1, math.ceil(last / 10)))
-    panels = []
-    for field, title in (("loss", "training loss"), ("metric", "validation metric")):
-        values = [row for row in rows if not math.isnan(row[field])]
-        line = (
-            alt.Chart(alt.InlineData(values=values))
-            .mark_line(point=alt.OverlayMarkDef(size=18, filled=True), strokeWidth=1.8)
-            .encode(
-                x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(values=epochs, format="d")),
-                y=alt.Y(
-                    f"{field}:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5, format=".4~g")
-                ),
-                detail="run:N",
-                color=colour("model", models),
-            )
-        )
-        said = f"Learning curves of {', '.join(shown)}: {title} per epoch, a line per seed."
-        panels.append(svg(line.properties(width=PANEL, height=220), said))
-    return panels
-
-
-def _periods(table: Mapping[str, Any], models: Sequence[str]) -> Markup:
-    """The slices by day, month or year as lines."""
-    rows = [
-        {"name": row["name"], "model": model, "mean": mean, "n": row["n"]}
-        for row in table["rows"]
-        for model, mean in zip(models, row["means"], strict=True)
-        if not math.isnan(mean)
-    ]
-    chart = (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_line(point=alt.OverlayMarkDef(size=22, filled=True), strokeWidth=1.8)
-        .encode(
-            x=alt.X("name:O", title=table["by"], axis=alt.Axis(labelAngle=-40, labelOverlap=True)),
-            y=alt.Y("mean:Q", title=MAIN.upper(), axis=alt.Axis(tickCount=5)),
-            color=colour("model", models),
-        )
-        .properties(width=800, height=220)
-    )
-    first, last = table["rows"][0], table["rows"][-1]
-    return svg(chart, f"{MAIN.upper()} by {table['by']} from {first['name']} to {last['name']}, a line per model.")
 
 
 def _slices(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:

@@ -37,6 +37,8 @@ class Result:
     slices: list[dict[str, Any]] = field(default_factory=list)  # see evaluation.slices
     history: list[dict[str, Any]] = field(default_factory=list)  # per epoch; see training.Epoch
     chosen: dict[str, Any] = field(default_factory=dict)  # the parameters that validation chose
+    curve: str = ""  # what `history` calls its metric: which, and of how many validation questions
+    part_of: str = ""  # the hybrid that it is a part of
     made_of: str = ""  # the parts of a hybrid that validation kept, in words
     note: str = ""
     questions: int = 0  # of the test part
