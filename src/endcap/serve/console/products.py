@@ -1,13 +1,15 @@
 """How a product fares: what was done with it, where it was shown, which rules touch it, what is like it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from endcap.data.errors import InputError
+from endcap.engine.engine import Engine
 from endcap.engine.filters import parse
 from endcap.engine.oddrows import odd_rows
 from endcap.engine.preview import published
@@ -33,9 +35,6 @@ from endcap.store.sales import Traded
 router = APIRouter()
 
 PLACE = PAGES["products"]
-MOST = 24
-"""Products that are listed without a question."""
-
 NEIGHBOURS = 8
 
 Text = Annotated[str, Query(max_length=512)]
@@ -50,51 +49,58 @@ def show(
     until: Annotated[float | None, Query(ge=0, le=4e9, allow_inf_nan=False)] = None,
 ) -> Response:
     """The product with that id; else those that some words find, else those that sold most."""
-    span, words, shelf = span_of(period, until), page.words, page.desk.engine.live.shelf
+    span, desk = span_of(period, until), page.desk
     figures = read(page, span)
-    if figures is None:
-        return page("waiting.html", active="products", title=words("products.title"))
-    money = money_of(words, shelf, page.desk.shop)
-    found = find_products(shelf, q) if q.strip() else None
+    alike = desk.slow.get(("alike", id, desk.engine.live.name), partial(_alike, desk.engine, id), seconds=60.0)
+    if figures is None or alike is None:
+        return page("waiting.html", active="products", title=page.words("products.title"))
+    shown = _product(page, id, figures, alike) if id else _listed(page, q.strip(), figures)
+    template = "product.html" if id else "products.html"
+    return page(template, active="products", q=q, **shown, **choice(span, period, until))
+
+
+def _listed(page: Page, q: str, figures: Read) -> dict[str, Any]:
+    """What some words find, else what sold most."""
+    words, shelf = page.words, page.desk.engine.live.shelf
+    money, found = money_of(words, shelf, page.desk.shop), find_products(shelf, q) if q else None
     top = movers.products(words, figures, shelf, money)
-    if not id:
-        listed = top.top if found is None else movers.fares(
-            [shelf.ids[item - 1] for item in found.items], figures, shelf, money
-        )  # fmt: skip
-        return page(
-            "products.html",
-            active="products",
-            files=[*top.sheets, movers.sheet(words, "found", listed)],
-            q=q,
-            found=found,
-            listed=listed,
-            money=money,
-            **choice(span, period, until),
-        )
-    item = shelf.find(id)
-    item_id = shelf.ids[item - 1] if item else id
-    places = _places(item_id, figures)
-    neighbours, why_none = _neighbours(page, item_id)
-    return page(
-        "product.html",
-        active="products",
-        files=[_sheet(words, places)],
-        q=q,
-        card=card_of(item_id, shelf),
-        state=_state(page.desk.engine.live, item),
-        hidden=bool(item)
-        and bool(shelf.there[item])
-        and not page.desk.engine.listed(page.desk.engine.live).there[item],
-        facts=_facts(words, item_id, figures, money),
-        places=places,
-        sampled=figures.now.found.share,
-        rules=_rules(page, item_id, item, shelf),
-        neighbours=neighbours,
-        why_none=why_none,
-        odd=[each for each in odd_rows(page.desk.engine).rows if each.item_id == item_id],
-        money=money,
-        **choice(span, period, until),
-    )
+    ids = [] if found is None else [shelf.ids[item - 1] for item in found.items]
+    listed = top.top if found is None else movers.fares(ids, figures, shelf, money)
+    files = [*top.sheets, movers.sheet(words, "found", listed)]
+    return {"files": files, "found": found, "listed": listed, "money": money}
+
+
+def _product(page: Page, asked: str, figures: Read, alike: Sequence[Card]) -> dict[str, Any]:
+    """All that is known of one."""
+    words, engine = page.words, page.desk.engine
+    version, shelf = engine.live, engine.live.shelf
+    item = shelf.find(asked)
+    item_id = shelf.ids[item - 1] if item else asked
+    money, places = money_of(words, shelf, page.desk.shop), _places(item_id, figures)
+    return {
+        "files": [_sheet(words, places)],
+        "card": card_of(item_id, shelf),
+        "state": _state(version, item),
+        "hidden": bool(item) and bool(shelf.there[item]) and not engine.listed(version).there[item],
+        "facts": _facts(words, item_id, figures, money),
+        "places": places,
+        "sampled": figures.now.found.share,
+        "rules": _rules(page, item_id, item, shelf),
+        "neighbours": alike,
+        "odd": [each for each in odd_rows(engine).rows if each.item_id == item_id],
+        "money": money,
+    }
+
+
+def _alike(engine: Engine, item_id: str) -> tuple[Card, ...]:
+    """Products like it; none where nothing is known of it. The first look takes seconds: vectors are made for it."""
+    if not item_id:
+        return ()
+    try:
+        answer = engine.similar(item_id, NEIGHBOURS)
+    except InputError:
+        return ()
+    return tuple(card_of(each.item_id, engine.live.shelf) for each in answer.items)
 
 
 def _state(version: Version, item: int) -> str:
@@ -192,13 +198,3 @@ def touches(rule: Rule, item_id: str, item: int, shelf: Shelf) -> bool:
         case Floor():
             return bool(item) and not shelf.whole.prices[item] >= rule.price
     return False
-
-
-def _neighbours(page: Page, item_id: str) -> tuple[list[Card], str]:
-    """Products like it, or why there are none."""
-    engine = page.desk.engine
-    try:
-        answer = engine.similar(item_id, NEIGHBOURS)
-    except InputError as error:
-        return [], str(error)
-    return [replace(card_of(each.item_id, engine.live.shelf), score=each.score) for each in answer.items], ""
