@@ -16,6 +16,7 @@ from endcap.engine.diversity import diversify
 from endcap.engine.explain import Visit, by_rule, explain, placed_by
 from endcap.engine.explore import explore, with_ids
 from endcap.engine.groups import one_each
+from endcap.engine.order import JUST, few_of, just_seen, pictured_first
 from endcap.engine.past import Past
 from endcap.engine.policy import Policy, arrange, companions, pinned_by
 from endcap.engine.question import NOT_PERSONAL, Question, brought, understood
@@ -130,7 +131,7 @@ def _wanted(version: Version, question: Question, exploring: Exploring) -> int:
     ask, policy = question.ask, question.policy
     chooses = ask.diversity > 0 or (policy is not None and bool(policy.at_most))
     more = ask.one_per_group and version.shelf.has_groups
-    wanted = ask.k + (exploring.pool if exploring.places else 0)
+    wanted = ask.k + (exploring.pool if exploring.places else 0) + (JUST if ask.slot == "home" else 0)
     return max(WIDE if chooses else 0, MEMBERS * wanted if more else wanted)
 
 
@@ -138,10 +139,13 @@ def _listed(
     version: Version, question: Question, found: Found, exploring: Exploring, random: np.random.Generator
 ) -> tuple[Listed, tuple[Mapping[str, Any], ...]]:
     """The places of the list, and what chance chose of them."""
+    found = pictured_first(found, version.pictured)
     ask, policy, items, scores = question.ask, question.policy, found.items, found.scores.astype(np.float64)
     scored = dict(zip(items.tolist(), found.scores.tolist(), strict=True))
     if ask.diversity and version.vectors is not None:
         items = items[diversify(scores, version.vectors[items], strength=ask.diversity, k=len(items))]
+    if ask.slot == "home":
+        items = few_of(items, just_seen(version.shelf, question.past))
     fixed: list[int] = []
     pins = () if policy is None else (*policy.pins, *enumerate(companions(policy, question.beside)))
     if ask.one_per_group and version.shelf.has_groups:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 
 from endcap import artifact as artifacts
 from endcap.artifact import Artifact
@@ -116,6 +117,14 @@ class Version:
         """(items + 1, dim) of length 1, zeros without a photo: what products look like; None without photos."""
         seen = None if self.products is None else self.products.photos
         return None if seen is None else seen.vectors
+
+    @cached_property
+    def pictured(self) -> NDArray[np.bool_]:
+        """(items + 1,) whether a photo of each is known."""
+        found = np.array([bool(image) for image in self.shelf.whole.images])
+        if (seen := self.photo_vectors) is not None:
+            found[: len(seen)] |= seen[: len(found)].any(axis=1)
+        return found
 
     def likeness(self, item: int) -> Floats32 | None:
         """(items + 1,) how alike every product is to one, in standard deviations; None where nothing is known of it."""
