@@ -1,5 +1,6 @@
 """Evaluation by full ranking: every item is a candidate, ranks are counted, nothing is sampled."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,19 +124,43 @@ def _together(parts: list[tuple[Floats, Ints]]) -> Evaluation:
 def _ranks(scored: torch.Tensor, rows: torch.Tensor, targets: torch.Tensor) -> Floats:
     """(targets,) places by counting: those above, and those equal with a lower index."""
     scores, row, target = scored.numpy(), rows.numpy(), targets.numpy()
-    own = scores[row, target][:, None]  # (targets, 1)
+    single = len(row) == len(scores) and bool((np.diff(row) == 1).all())
+    ranks = _ranks_of_one(scores, target) if single else _ranks_of_many(scores, row, target)
+    # A score that is not a number is no reason to be shown: without this it would count as the best.
+    ranks[~(scores[row, target] > -np.inf) | (target == 0)] = np.inf
+    return ranks
+
+
+def _ranks_of_one(scores: np.ndarray, target: Ints) -> Floats:
+    """One answer a row: no row is sorted, which takes longer than to count once."""
+    own = scores[np.arange(len(scores)), target][:, None]  # (targets, 1)
     ranks = np.empty(len(target))
-    single = len(row) == len(scores) and bool((np.diff(row) == 1).all())  # one answer a query: no row is copied
-    for start in range(0, len(target), _BLOCK):  # a basket repeats its row: bounded memory
+    for start in range(0, len(target), _BLOCK):
         part = slice(start, start + _BLOCK)
-        table, mine = scores[part if single else row[part]], own[part]
+        table, mine = scores[part], own[part]
         above, equal = _count(np.greater, table, mine), _count(np.equal, table, mine)
         tied = np.flatnonzero(equal > 1)  # rare for networks: looked at only where there is a tie at all
         if len(tied):
             above[tied] += _count(np.equal, table[tied], mine[tied], before=target[part][tied])
         ranks[part] = above + 1
-    # A score that is not a number is no reason to be shown: without this it would count as the best.
-    ranks[~(own[:, 0] > -np.inf) | (target == 0)] = np.inf
+    return ranks
+
+
+def _ranks_of_many(scores: np.ndarray, row: Ints, target: Ints) -> Floats:
+    """A basket of answers a row: each row is sorted once, and its answers are looked up."""
+    ranks = np.empty(len(target))
+    starts = np.searchsorted(row, np.arange(len(scores) + 1))
+    for one, (start, end) in enumerate(itertools.pairwise(starts)):
+        if start == end:
+            continue
+        table, wanted = scores[one], target[start:end]
+        ordered, own = np.sort(table), table[wanted]  # what is not a number comes last
+        last = np.searchsorted(ordered, own, side="right")
+        ranks[start:end] = len(table) - int(np.isnan(table).sum()) - last + 1
+        tied = np.flatnonzero(last - np.searchsorted(ordered, own) > 1)
+        for value in np.unique(own[tied]):
+            some = start + tied[own[tied] == value]
+            ranks[some] += np.searchsorted(np.flatnonzero(table == value), target[some])
     return ranks
 
 
