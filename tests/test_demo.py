@@ -1,6 +1,5 @@
 """The demonstration: who may be stepped into, what its database holds, and the shop that it ends with."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +14,6 @@ from endcap import artifact as artifacts
 from endcap import demo
 from endcap.compare import check
 from endcap.data.dataset import DataConfig, Dataset
-from endcap.data.errors import InputError
 from endcap.data.places import write
 from endcap.demo_rules import RULES
 from endcap.engine.engine import Engine
@@ -179,35 +177,6 @@ def test_of_a_long_log_it_holds_some_users_and_says_so(compared: tuple[Path, Dat
     assert f"in the database are {len(users)} of 30 users" in stocked.notes[1]
 
 
-def test_intents_get_the_models_that_validation_prefers(tmp_path: Path) -> None:
-    db, models = f"sqlite:///{tmp_path / 'shop.db'}", tmp_path / "models"
-    intents = {"again": {"model": "own"}, "new": {"model": "transitions"}}
-    assert demo.set_roles(db, "own", models, {"intents": intents}) == {"new": "transitions"}
-    store = Store.open(db)
-    kept = store.models("own")
-    assert {role: place["path"] for role, place in kept.items()} == {"new": str((models / "transitions").resolve())}
-    revision = store.revisions().models
-    demo.set_roles(db, "own", models, {"intents": intents})
-    assert store.revisions().models == revision  # nothing is written that is so already
-    assert demo.set_roles(db, "own", models, {"intents": {}}) == {}
-    assert store.models("own") == {}
-    store.close()
-
-
-def test_the_database_of_another_shop_is_left_alone(compared: tuple[Path, DataConfig]) -> None:
-    out, data = compared
-    demo.check_place(out, data)
-    demo.stock(out, data)
-    demo.check_place(out, data)
-    with pytest.raises(InputError, match="another shop"):
-        demo.check_place(out, DataConfig("other.csv"))
-    with pytest.raises(InputError, match="another shop"):
-        demo.stock(out, DataConfig("other.csv"))
-
-
-# The whole command, with counting models
-
-
 @pytest.fixture
 def run_demo(
     monkeypatch: pytest.MonkeyPatch, endcap: Callable[..., str]
@@ -250,8 +219,7 @@ def test_it_ends_with_a_shop_and_its_households(run_demo: Any, visit: Any, tmp_p
     config, said = run_demo("--shop", shop, "--out", out, "--port", 0)
     assert config is not None
     assert "the shop is open: http://127.0.0.1:0" in said
-    chosen = json.loads((out / "summary.json").read_text(encoding="utf-8"))["strict"]["serves"]
-    assert (config.host, config.storefront, config.out) == ("127.0.0.1", True, out / "models" / chosen)
+    assert (config.host, config.storefront, config.out) == ("127.0.0.1", True, out / "shop")
     assert "simulated" not in said
     known = artifacts.load(config.out).catalog
     assert not (known.prices > 0).any()  # the model was trained without what pages show

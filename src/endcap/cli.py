@@ -44,11 +44,11 @@ from endcap.data.sources.recognise import split_columns
 from endcap.data.split import merged, questions, split
 from endcap.describe import candidates, describe
 from endcap.evaluation import measure
-from endcap.examples import examples, history_of, top_items
+from endcap.examples import history_of, top_items
 from endcap.experiment import run
 from endcap.fitting import most_epochs
 from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
-from endcap.report import render
+from endcap.publish import publish
 from endcap.results import plain
 from endcap.serve import commands
 from endcap.store.errors import Unavailable
@@ -267,16 +267,10 @@ def _compare(
         )
     with screen.steps() as step:
         step("writing the report")
-        strict = comparison.summaries["strict"]
-        compared = {config.model.name for config in configs} | {strict.chosen, strict.cheaper or strict.chosen}
-        shown = examples(dataset, out / "models", of=strict.chosen, only=sorted(compared))
-        summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
-        write(out / "summary.json", json.dumps(summary, indent=2))
-        page = render(strict, comparison.results, comparisons.account(dataset, first, described), shown)
-        write(out / "report.html", page)
+        summary, shown = publish(comparison, dataset, configs, described, out)
     if not quiet:
         screen.out.print(screen.leaderboard(comparison.results))
-        screen.verdict(strict)
+        screen.verdict(comparison.summaries["strict"])
     return summary, shown
 
 
@@ -607,11 +601,11 @@ def demo(
     screen.out.print(demonstration.ABOUT if shop is None else f"[bold]{escape(str(shop))}[/bold]")
     if serve:
         demonstration.check_place(out, configs[0].data)  # before the long part
-    summary, shown = _compare(configs, out)
+        commands.open_shop(configs, out, port)
+        return
+    _, shown = _compare(configs, out)
     screen.examples(shown)
     screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
-    if serve:
-        commands.open_shop(out, summary["strict"], configs[0].data, port)
 
 
 for _command in (tune_commands.tune, commands.load, commands.serve, live_commands.update, live_commands.experiment):

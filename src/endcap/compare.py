@@ -21,9 +21,9 @@ import numpy as np
 from endcap import config as configuration
 from endcap.config import Config
 from endcap.data.audit import audit
-from endcap.data.dataset import Dataset, code_hash
+from endcap.data.dataset import Dataset, code_hash, fingerprint
 from endcap.data.errors import InputError
-from endcap.data.places import replacing, write
+from endcap.data.places import linked, replacing, write
 from endcap.data.sources import simulated
 from endcap.data.split import split
 from endcap.describe import Described
@@ -66,11 +66,15 @@ def compare(
     refit: bool = False,
     processes: int | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_comparison: Callable[[Comparison], None] | None = None,
 ) -> Comparison:
     """Trains and evaluates every config with every seed, and compares them on the same questions.
 
     `out` gets results.json and models/NAME/ (the artifact of the seed that validation prefers).
     Counting models draw nothing at random: one seed tells all.
+    Where products are not `described`, only counting models can be trained, which are told nothing of them.
+    `on_comparison` hears, after each run but the last, what all that are done say; `out` has their models by then.
+    The runs begin in the order of the configs then; else long ones do, or the last would run alone at the end.
     Raises InputError where a run fails, where two configs are of one model, and where `out` holds something else.
     """
     check(configs, out)
@@ -80,8 +84,10 @@ def compare(
         for config in configs
         for seed in range(1 if counting(config.model) else seeds)
     ]
-    # Long runs first, or the last one would run alone at the end.
-    jobs.sort(key=lambda config: counting(config.model))
+    if on_comparison is None:
+        jobs.sort(key=lambda config: counting(config.model))
+    if described is None and (told := [_name(job) for job in jobs if job.features.use and not counting(job.model)]):
+        raise InputError(f"found no description of the products, which {told[0]} is told; expected one")
     processes = processes or max(1, min(cores, len(jobs)))
     data = out / "data"
     with replacing(data) as new:
@@ -89,27 +95,39 @@ def compare(
         if described is not None:
             described.save(new / "features")
     key = _key(dataset)
-    print_lock = threading.Lock()
+    print_lock, collect_lock = threading.Lock(), threading.Lock()
+    done: set[Path] = set()
 
     def announce(progress: Progress) -> None:
         with print_lock:
             on_progress(progress)
 
+    def one(config: Config) -> None:
+        folder = _run(config, data, out, key, refit, max(1, cores // processes), announce, stop)
+        with collect_lock:
+            done.add(folder)
+            if on_comparison is not None and len(done) < len(jobs):
+                on_comparison(_collected([each for each in folders if each in done], configs, out, refit))
+
+    folders = [_folder(out, config) for config in jobs]
     for config in jobs:
         announce(Progress(_name(config), "waiting", epochs=_epochs(config)))
     stop = threading.Event()
     with ThreadPoolExecutor(processes) as pool:
-        runs = [
-            pool.submit(_run, config, data, out, key, refit, max(1, cores // processes), announce, stop)
-            for config in jobs
-        ]
+        runs = [pool.submit(one, config) for config in jobs]
         try:
-            folders = [run.result() for run in runs]
+            for run in runs:
+                run.result()
         except BaseException:
             stop.set()
             for run in runs:
                 run.cancel()
             raise
+    return _collected(folders, configs, out, refit)
+
+
+def _collected(folders: Sequence[Path], configs: Sequence[Config], out: Path, refit: bool) -> Comparison:  # noqa: FBT001
+    """What the runs that are done say together; `out` gets their results and models."""
     folders = _with_parts(folders)
     results = [result for folder in folders for result in load(folder / "result.json")]
     save(results, out / "results.json")
@@ -206,6 +224,10 @@ def _name(config: Config) -> str:
     return f"{config.model.name} seed {config.train.seed}"
 
 
+def _folder(out: Path, config: Config) -> Path:
+    return out / "runs" / f"{config.model.name}-{config.train.seed}"
+
+
 def _epochs(config: Config) -> int:
     return most_epochs(config.model, config.train)
 
@@ -221,9 +243,10 @@ def _run(
     stop: threading.Event,
 ) -> Path:
     """Runs one job in a child process, unless its result is there; returns its folder."""
-    folder = out / "runs" / f"{config.model.name}-{config.train.seed}"
+    folder = _folder(out, config)
     document = json.loads(json.dumps(asdict(config)))
-    whole = hashlib.sha256(json.dumps([key, document, refit], sort_keys=True).encode()).hexdigest()
+    described = (data / "features").exists()
+    whole = hashlib.sha256(json.dumps([key, document, refit, described], sort_keys=True).encode()).hexdigest()
     mark = folder / "key"
     if (folder / "result.json").exists() and mark.exists() and mark.read_text() == whole:
         announce(Progress(_name(config), "skipped"))
@@ -235,7 +258,7 @@ def _run(
     job = Job(
         config=configuration.without_none(document),
         dataset=str(data),
-        described=str(data / "features") if config.features.use else None,
+        described=str(data / "features") if described else None,
         out=str(folder),
         refit=refit,
         threads=threads,
@@ -298,6 +321,14 @@ def _key(dataset: Dataset) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
+def keyed(configs: Sequence[Config]) -> str:
+    """Of all that a comparison depends on, told without reading the log: files, settings and code."""
+    data = configs[0].data
+    files = fingerprint([Path(given) for given in (data.events, data.items, data.images) if given])
+    whole = json.dumps([code_hash(), files, [asdict(config) for config in configs]], sort_keys=True, default=str)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
 def _values(folders: Sequence[Path], of: str) -> Values:
     """of: a protocol, `valid`, or `intents`."""
     values: Values = {}
@@ -311,7 +342,7 @@ def _values(folders: Sequence[Path], of: str) -> Values:
 
 
 def _keep_best(folders: Sequence[Path], models: Path) -> None:
-    """The artifact of each model's best seed on validation."""
+    """The artifact of each model's best seed on validation; the files are those of its run, and take no more room."""
     best: dict[str, tuple[float, Path]] = {}
     for folder in folders:
         result = load(folder / "result.json")[0]
@@ -319,4 +350,4 @@ def _keep_best(folders: Sequence[Path], models: Path) -> None:
             best[result.model] = (result.valid, folder)
     with replacing(models) as new:
         for name, (_, folder) in best.items():
-            shutil.copytree(folder / "artifact", new / name)
+            linked(folder / "artifact", new / name)

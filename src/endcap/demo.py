@@ -22,7 +22,6 @@ from endcap.data.errors import InputError
 from endcap.data.places import write
 from endcap.data.sources import simulated
 from endcap.demo_rules import NO_PRICE, NO_TITLE, RULES, lacking, offer
-from endcap.evaluation import INTENTS
 from endcap.load import load
 from endcap.store.store import Store
 
@@ -33,7 +32,7 @@ everything ends in minutes on two cores, an epoch of a network looks at a part o
 
 MODELS = ("popular", "transitions", "gru", "transformer")
 """For a shop of one's own; a hybrid of the defaults would train both networks once more."""
-CONFIGS = ("hybrid", *MODELS)
+CONFIGS = ("hybrid", "own", *MODELS)
 """For the Complete Journey, the longest first; its hybrid has one small network."""
 
 EVENTS = ("events.*", "transactions.*", "interactions.*")
@@ -167,24 +166,6 @@ def stock(
             if (n := lacking(listed, rule))
         ]
     return Stocked(db, chosen, tuple(notes))
-
-
-def set_roles(db: str, live: str, models: Path, summary: Mapping[str, Any]) -> dict[str, str]:
-    """Gives the slots `again` and `new` to the models that validation prefers there to the live one; who got which.
-
-    summary: a protocol of summary.json. What an earlier comparison gave and this one does not is taken back.
-    """
-    chosen = {intent: each["model"] for intent, each in summary["intents"].items() if each["model"] != live}
-    store = Store.open(db)
-    try:
-        before = store.models(live)
-        for intent in INTENTS:
-            path = str((models / chosen[intent]).resolve()) if intent in chosen else None
-            if before.get(intent, {}).get("path") != path:
-                store.set_model(live, intent, path, by="endcap demo", now=time.time())
-    finally:
-        store.close()
-    return chosen
 
 
 def _listed(dataset: Dataset, prices: Mapping[str, float]) -> Catalog:

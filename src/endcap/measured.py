@@ -106,6 +106,8 @@ def _artifact(config: Config, given: Given, fitted: Fitted, result: Result) -> A
         "metrics": result.metrics,
         "endcap": version("endcap"),
     }
+    if described is None:  # counting models can do without, and say so
+        config = replace(config, features=replace(config.features, use=()))
     return Artifact(
         config=config,
         traits=Traits.of(train, given.content),

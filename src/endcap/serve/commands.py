@@ -1,14 +1,15 @@
 """The commands `endcap serve` and `endcap load`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from endcap import demo, screen
+from endcap import demo_training, screen
+from endcap.config import Config
 from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
 from endcap.load import Loaded
@@ -91,25 +92,36 @@ def serve(
     )
 
 
-def open_shop(out: Path, summary: Mapping[str, Any], data: DataConfig, port: int) -> None:
-    """The end of `endcap demo`: a shop on this machine alone, with models of the comparison in `out`, until Ctrl-C."""
-    model = summary["serves"]
-    with screen.steps() as step:
-        stocked = demo.stock(out, data, on_step=step)
-    roles = demo.set_roles(stocked.db, model, out / "models", summary)
-    for note in (*stocked.notes, *(f"slot {slot} is answered by {other}" for slot, other in roles.items())):
-        screen.out.print(f"· {note}", highlight=False, markup=False, soft_wrap=True)
-    screen.out.print(f"opening a shop with {model} …", highlight=False)
-    config = ServeConfig(
-        out=out / "models" / model,
-        db=stocked.db,
-        port=free_port(DEFAULTS.host, port),
-        storefront=True,
-        shop=StorefrontConfig(demo=True, households=stocked.households),
-    )
-    run(
-        config, on_open=lambda address: screen.out.print(f"\n[bold]the shop is open: {address}[/bold] (Ctrl-C ends it)")
-    )
+def open_shop(configs: Sequence[Config], out: Path, port: int) -> None:
+    """The shop of `endcap demo`, on this machine alone, until Ctrl-C: models that count fill it, and it gets better."""
+    with demo_training.alone(out):
+        with screen.steps() as step:
+            opened = demo_training.opening(configs, out, on_step=step)
+        for note in opened.notes:
+            screen.out.print(f"· {note}", highlight=False, markup=False, soft_wrap=True)
+        standing = demo_training.standing(out)
+        screen.out.print(f"opening a shop with {standing.model} …", highlight=False)
+        config = ServeConfig(
+            out=out / demo_training.SHOP,
+            db=demo_training.database(out),
+            port=free_port(DEFAULTS.host, port),
+            storefront=True,
+            shop=StorefrontConfig(demo=True, households=opened.households, growing=out),
+        )
+        with demo_training.beside(out, _tell):
+            run(config, on_open=lambda address: _open(address, out))
+
+
+def _open(address: str, out: Path) -> None:
+    screen.out.print(f"\n[bold]the shop is open: {address}[/bold] (Ctrl-C ends it)")
+    if not demo_training.trained(out):
+        screen.out.print("models are trained beside it, and what is better goes live", highlight=False)
+
+
+def _tell(news: demo_training.News) -> None:
+    """A line each, in which the server says its own."""
+    style = "bold" if news.kind in ("live", "failed", "end") else "dim"
+    screen.out.print(news.text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def load(

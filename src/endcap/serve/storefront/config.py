@@ -13,3 +13,4 @@ class StorefrontConfig:
     images: Path | None = None  # a folder or a zip with photos; None: the one that the artifact was trained with
     demo: bool = False  # visitors may step into users of the store: never for a real shop
     households: tuple[str, ...] = ()  # which users; none named: those with the longest histories
+    growing: Path | None = None  # the folder of a demonstration whose models are trained beside the shop

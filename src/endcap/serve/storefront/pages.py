@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from endcap.data.errors import InputError
+from endcap.demo_training import figure
 from endcap.engine.shelf import Shelf
 from endcap.engine.version import Version
 from endcap.serve.assets import assets, templates
@@ -183,6 +184,7 @@ def _environment() -> Environment:
     found = templates(HERE / "templates")
     found.globals |= {"asset": asset, "shortened": shortened, "swatch": swatch, "nonce": lambda: secrets.token_hex(8)}
     found.filters["summary"] = summary
+    found.filters["figure"] = figure
     found.filters["json"] = lambda value: to_json(value).decode()
     return found
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from endcap.data.errors import InputError
 from endcap.data.schema import SEPARATOR
 from endcap.data.sources import simulated
+from endcap.demo_training import Standing, standing
 from endcap.engine.engine import Engine
 from endcap.engine.searching import searchable
 from endcap.engine.shelf import Shelf
@@ -145,6 +146,17 @@ class Shop:
         except Unavailable:
             log.warning("the database is away: there are no households to step into")
             return ()
+
+    @property
+    def standing(self) -> Standing | None:
+        """Who answers in a demonstration that gets better while it is open; None elsewhere."""
+        if self.config.growing is None:
+            return None
+        try:
+            return standing(self.config.growing)
+        except InputError:
+            log.warning("what is trained beside the shop is not known")
+            return None
 
     def likes(self, users: Sequence[Household]) -> list[list[str]]:
         """For each of some users the categories of most of their latest events."""
