@@ -47,6 +47,14 @@ def out(opened: Path, tmp_path: Path) -> Path:
     return shutil.copytree(opened, tmp_path / "out")
 
 
+@pytest.fixture(scope="module")
+def trained(opened: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[News]]:
+    """The same to its end, and what was heard of it."""
+    folder, heard = shutil.copytree(opened, tmp_path_factory.mktemp("trained") / "out"), list[News]()
+    demo_training.train(folder, heard.append)
+    return folder, heard
+
+
 @contextmanager
 def kept(out: Path) -> Iterator[Store]:
     store = Store.open(demo_training.database(out))
@@ -54,31 +62,35 @@ def kept(out: Path) -> Iterator[Store]:
     store.close()
 
 
-def test_a_shop_opens_on_what_counts_and_a_better_model_goes_live(out: Path) -> None:
-    engine = Engine.open(out / demo_training.SHOP, demo_training.database(out))
-    assert engine.live.artifact.config.model.name == "popular"
-    assert demo_training.standing(out).model == "popular"
-    assert not demo_training.trained(out)
-    heard: list[News] = []
-    demo_training.train(out, heard.append)
+def test_a_shop_opens_on_what_counts_and_a_better_model_goes_live(
+    opened: Path, trained: tuple[Path, list[News]]
+) -> None:
+    assert demo_training.standing(opened).model == "popular"
+    assert not demo_training.trained(opened)
+    out, heard = trained
+    assert demo_training.trained(out)
     after = demo_training.standing(out)
     assert (after.model, after.before, after.training) == ("transitions", "popular", ())
     assert after.valid > (after.before_valid or 1)
-    engine.refresh(wait=True)
+    assert [news.text for news in heard if news.kind == "live"] == [demo_training.told(after)]
+    assert "transitions" in (out / "report.html").read_text(encoding="utf-8")
+    engine = Engine.open(out / demo_training.SHOP, demo_training.database(out))
     assert engine.live.artifact.config.model.name == "transitions"
-    live = next(news.text for news in heard if news.kind == "live")
-    assert live == demo_training.told(after)
-    assert live.startswith("now: transitions, NDCG@10 .")
-    assert live.endswith("(popular)")
     engine.roll_back(by="test")
     assert engine.live.artifact.config.model.name == "popular"
+    engine.promote(out / demo_training.standing(out).path, by="test")
     engine.close()
-    assert demo_training.trained(out)
-    assert "transitions" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_what_was_trained_is_not_trained_again(out: Path) -> None:
-    demo_training.train(out)
+def test_news_are_said_in_a_line() -> None:
+    standing = demo_training.Standing("hybrid", "ndcg@10", 0.18712, "shop", "transitions", 0.1186)
+    assert demo_training.told(standing) == "now: hybrid, NDCG@10 .1871, was .1186 (transitions)"
+    first = replace(standing, before=None, before_valid=None, valid=1.0)
+    assert demo_training.told(first) == "now: hybrid, NDCG@10 1.0000"
+
+
+def test_what_was_trained_is_not_trained_again(trained: tuple[Path, list[News]]) -> None:
+    out, _ = trained
     with kept(out) as store:
         revision = store.revisions().models
     made = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/result.json")}
@@ -141,18 +153,21 @@ def test_two_demonstrations_do_not_share_a_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_the_pages_say_who_answers_and_what_is_to_come(out: Path) -> None:
-    config = ServeConfig(
-        out=out / demo_training.SHOP,
-        db=demo_training.database(out),
-        storefront=True,
-        shop=StorefrontConfig(demo=True, growing=out),
-    )
+@contextmanager
+def pages_of(out: Path) -> Iterator[TestClient]:
+    shop = StorefrontConfig(demo=True, growing=out)
+    config = ServeConfig(out=out / demo_training.SHOP, db=demo_training.database(out), storefront=True, shop=shop)
     app = create_app(Engine.open(config.out, config.db), config)
     with TestClient(app, base_url="http://localhost:8000", headers={"Accept": "text/html"}) as client:
-        assert "filled by popular" in (before := client.get("/").text)
+        yield client
+
+
+def test_the_pages_say_who_answers_and_what_is_to_come(out: Path, trained: tuple[Path, list[News]]) -> None:
+    with pages_of(out) as client:
+        before = client.get("/").text
+        assert "filled by popular" in before
         assert "Still being trained beside this shop: popular" in before
-        demo_training.train(out)
+        shutil.copyfile(trained[0] / demo_training.STANDING, out / demo_training.STANDING)
         after = client.get("/").text
         assert "filled by transitions" in after
         assert "Before it was popular" in after

@@ -34,6 +34,7 @@ from endcap.evaluation import INTENTS
 from endcap.models import counting
 from endcap.publish import publish
 from endcap.store.store import Store
+from endcap.summary import Summary
 
 T = TypeVar("T")
 
@@ -158,18 +159,21 @@ def beside(out: Path, on_news: Callable[[News], None]) -> Iterator[None]:
         yield
         return
     command = [sys.executable, "-m", "endcap.demo_training", str(out)]
-    with (out / "training.log").open("w", encoding="utf-8") as file:
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True)
     leaving = threading.Event()
-    listener = threading.Thread(target=_listen, args=(child, out, on_news, leaving), daemon=True)
-    listener.start()
-    try:
-        yield
-    finally:
-        leaving.set()
-        child.kill()  # what is done is kept, and its own children end with it
-        child.wait()
-        listener.join()
+    with (
+        (out / "training.log").open("w", encoding="utf-8") as file,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True, encoding="utf-8"
+        ) as child,
+    ):
+        listener = threading.Thread(target=_listen, args=(child, out, on_news, leaving), daemon=True)
+        listener.start()
+        try:
+            yield
+        finally:
+            leaving.set()
+            child.kill()  # what is done is kept, and its own children end with it
+            listener.join()
 
 
 def _listen(
@@ -241,16 +245,23 @@ def _promote(out: Path, comparison: Comparison, models: Sequence[str]) -> str | 
             if summary.serves != before.model:
                 after = replace(after, before=before.model, before_valid=before.valid)
                 said = told(after)
-        for intent in INTENTS:
-            choice = summary.intents.get(intent)
-            other = None if choice is None or choice.model == after.model else choice.model
-            had = places.get(intent, {}).get("path")
-            if other is None and had is not None:
-                store.set_model(SHOP, intent, None, by=BY, now=now)
-            elif other is not None and (had is None or not _is_version_of(out, other, Path(had))):
-                store.set_model(SHOP, intent, str(_version(out, other, now)), by=BY, now=now)
+        if after.model in valid:  # else they were compared with another one
+            _give_slots(store, out, summary, after.model, now)
     _stand(out, after)
     return said
+
+
+def _give_slots(store: Store, out: Path, summary: Summary, live: str, now: float) -> None:
+    """Slots `again` and `new` to the models that validation prefers there to the live one."""
+    places = store.models(SHOP)
+    for intent in INTENTS:
+        choice = summary.intents.get(intent)
+        other = None if choice is None or choice.model == live else choice.model
+        had = places.get(intent, {}).get("path")
+        if other is None and had is not None:
+            store.set_model(SHOP, intent, None, by=BY, now=now)
+        elif other is not None and (had is None or not _is_version_of(out, other, Path(had))):
+            store.set_model(SHOP, intent, str(_version(out, other, now)), by=BY, now=now)
 
 
 def told(standing: Standing) -> str:
