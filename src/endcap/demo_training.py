@@ -118,7 +118,7 @@ def opening(
     quick = [config for config in configs if config.model.name in QUICK]
     comparison = compare(quick, dataset, out, on_progress=on_progress)
     stocked = stock(out, first.data, on_step=on_step)
-    publish(comparison, dataset, first, None, out)
+    publish(comparison, dataset, quick, None, out)
     strict = comparison.summaries["strict"]
     with replacing(out / SHOP) as new:
         new.rmdir()
@@ -210,7 +210,7 @@ def train(out: Path, on_news: Callable[[News], None] = lambda news: None) -> Non
             on_news(News("done", f"{progress.run}: trained"))
 
     def compared(comparison: Comparison) -> None:
-        publish(comparison, dataset, configs[0], described, out)
+        publish(comparison, dataset, configs, described, out)
         if (said := _promote(out, comparison, [config.model.name for config in configs])) is not None:
             on_news(News("live", said))
 
