@@ -6,11 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.engine.alike import Likeness
 from endcap.engine.engine import Beside
+from endcap.engine.filters import parse
 from endcap.engine.requests import Answer, Ask, Reason, Recommended
 from endcap.engine.rules import dump_rule, parse_rule
+from endcap.engine.searching import Hits, Sought, look_up, suggestions
+from endcap.engine.shelf import Shelf
+from endcap.search.suggesting import Suggestions
 from endcap.store.errors import Unavailable
 from endcap.store.records import Event
 
@@ -72,6 +79,23 @@ class FakeEngine:
             "items": len(self.rows),
             "revisions": {"items": self.revision},
         }
+
+    def search(self, sought: Sought) -> Hits:
+        self._reach()
+        shelf = self._shelf()
+        if sought.filter is not None:
+            shelf.mask(parse(sought.filter))
+        return Hits(shelf, look_up(shelf, sought.query), {}, self.versions[-1])
+
+    def suggest(self, query: str, k: int) -> tuple[Shelf, Suggestions]:
+        self._reach()
+        shelf = self._shelf()
+        return shelf, suggestions(shelf, query, k)
+
+    def _shelf(self) -> Shelf:
+        titles = [str(row.get("title")) for row in self.rows.values()]
+        table = pa.table({"item_id": list(self.rows), "title": titles, "price": [2.5] * len(titles)})
+        return Shelf.of(Catalog.from_table(table, list(self.rows)), {})
 
     def recommend(self, asks: Sequence[Ask]) -> list[Answer | InputError]:
         self._reach()

@@ -22,8 +22,8 @@ from tests.serve.fakes import FakeEngine
 
 ROUTES = {
     "GET": ["/metrics", "/v1/health/live", "/v1/health/ready", "/v1/items/{item_id}/similar", "/v1/models", "/v1/rules",
-            "/v1/rules/{rule_id}", "/v1/users/{user_id}"],
-    "POST": ["/v1/events", "/v1/items", "/v1/pages", "/v1/recommendations", "/v1/visitors"],
+            "/v1/rules/{rule_id}", "/v1/suggest", "/v1/users/{user_id}"],
+    "POST": ["/v1/events", "/v1/items", "/v1/pages", "/v1/recommendations", "/v1/search", "/v1/visitors"],
     "PUT": ["/v1/items/{item_id}", "/v1/items/{item_id}/photo", "/v1/models", "/v1/rules/{rule_id}"],
     "DELETE": ["/v1/items/{item_id}", "/v1/rules/{rule_id}", "/v1/users/{user_id}"],
 }  # fmt: skip
@@ -69,6 +69,8 @@ def test_every_route_is_there_with_its_keys(client: TestClient) -> None:
         "/v1/items/{item_id}/similar",
         "/v1/pages",
         "/v1/recommendations",
+        "/v1/search",
+        "/v1/suggest",
         "/v1/visitors",
     ]
     assert not page["paths"]["/v1/health/live"]["get"]["security"]
@@ -87,6 +89,7 @@ def test_examples_are_accepted(client: TestClient) -> None:
         ("EventBody", "POST", "/v1/events"),
         ("AskBody", "POST", "/v1/recommendations"),
         ("PageBody", "POST", "/v1/pages"),
+        ("SearchBody", "POST", "/v1/search"),
         ("ItemBody", "PUT", "/v1/items/tea"),
     ]:
         assert schemas[name]["examples"]

@@ -180,7 +180,8 @@ def test_the_best_of_a_category_comes_first(client: TestClient) -> None:
 )
 def test_search(client: TestClient, words: str, expected: list[str]) -> None:
     page = client.get(f"/shop/search?{urlencode({'q': words})}").text
-    assert sorted(titles(page)) == sorted(expected)
+    assert sorted(titles(page)[: len(expected)]) == sorted(expected)
+    assert bool(titles(page)) == bool(expected)
 
 
 @pytest.mark.parametrize(

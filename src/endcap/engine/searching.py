@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pyarrow as pa
 
 from endcap.data.catalog import NUMBERS, Catalog
-from endcap.data.vocabulary import Floats, Ints
+from endcap.data.vocabulary import Ints
 from endcap.engine.filters import parse
 from endcap.engine.past import Past
 from endcap.engine.requests import NOBODY, Step
@@ -70,7 +71,7 @@ def seek(version: Version, shelf: Shelf, sought: Sought, past: Past) -> Hits:
     query = sought.query[:LONGEST]
     found = find(ready.corpus, ready.speller, ready.facts, query, allowed=allowed, sort=sought.sort)
     if (sought.sort or found.wishes.sort) == "best":
-        found = found.reordered(_own_order(version, found.items[:PERSONAL], found.scores[:PERSONAL], past))
+        found = found.reordered(_own_order(version, found, past))
     titles = shelf.whole.titles
     corrected = {typed: " ".join(surface(ready.corpus, titles, word) for word in meant.split())
                  for typed, meant in found.reading.corrected.items()}  # fmt: skip
@@ -109,15 +110,16 @@ def searchable(shelf: Shelf) -> Searchable:
 
 def _reads_otherwise(shelf: Shelf) -> list[str]:
     """New products, and those of which more has changed than numbers and what is in stock."""
-    known = [item_id for item_id in shelf.rows if shelf.index[item_id] <= len(shelf.base)]
-    before = Shelf(shelf.base, shelf.index, {})
     silent = {*UNREAD, *NUMBERS}
-    same = {
-        item_id for item_id in known
-        if not any(shelf.rows[item_id].get(name) != value for name, value in before.row(item_id).items()
-                   if name not in silent) and not set(shelf.rows[item_id]) - silent - set(before.row(item_id))
-    }  # fmt: skip
-    return [item_id for item_id in shelf.rows if item_id not in same]
+    read = [name for name in shelf.base.table.column_names if name not in silent]
+    known = [item_id for item_id in shelf.rows if shelf.index[item_id] <= len(shelf.base)]
+    places = pa.array([shelf.index[item_id] - 1 for item_id in known], pa.int64())
+    before = dict(zip(known, shelf.base.table.select(read).take(places).to_pylist(), strict=True))
+    return [
+        item_id for item_id, row in shelf.rows.items()
+        if {name: value for name, value in row.items() if value is not None and name not in silent}
+        != {name: value for name, value in before.get(item_id, {}).items() if value is not None}
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +141,9 @@ def _of_base(base: _Itself) -> tuple[Index, Speller]:
     return index, Speller.of(index)
 
 
-def _own_order(version: Version, items: Ints, scores: Floats, past: Past) -> Ints:
-    """Places of products, those that fit alike by what the served model makes of the visitor."""
+def _own_order(version: Version, found: Found, past: Past) -> Ints:
+    """Places of the first products, those that fit alike by what the served model makes of the visitor."""
+    items, scores = found.items[:PERSONAL], found.scores[:PERSONAL]
     if len(items) < 2:
         return np.arange(len(items))
     now = time.time()
@@ -148,4 +151,5 @@ def _own_order(version: Version, items: Ints, scores: Floats, past: Past) -> Int
     batch = version.batch(histories, np.array([version.goal]), now)
     own = version.retriever.some(batch, items)[0].numpy().astype(np.float64)
     steps = np.round(ALIKE * scores / max(float(scores.max()), 1e-9))
-    return np.lexsort((np.arange(len(items)), -np.nan_to_num(own, neginf=-1e30), -steps))
+    keys = np.arange(len(items)), -np.nan_to_num(own, neginf=-1e30), -steps, ~found.complete[:PERSONAL]
+    return np.lexsort(keys)

@@ -136,7 +136,7 @@ def _missing(corpus: Corpus, reading: Reading, chosen: Ints, ranked: Ranked) -> 
 
 
 def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, ties: Floats | None) -> Ints:
-    """Of an order that is not by fit, what fits in part comes after all that has everything."""
+    """What has everything comes before what fits in part."""
     best = best_first(ranked.scores, items, ties)
     match sort:
         case "cheap":
@@ -146,5 +146,5 @@ def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, ties: Floats
         case "rating":
             keys = -np.nan_to_num(facts.ratings[best], nan=-np.inf)
         case _:
-            return best
+            keys = np.arange(len(best), dtype=np.float64)
     return best[np.lexsort((keys, ranked.fitting[best] <= WHOLE))]

@@ -15,8 +15,8 @@ from endcap.serve.keys import LOCAL_KEY, Keys, PublicKey, SecretKey
 
 OPEN = ("/v1/health/live", "/v1/health/ready", "/docs", "/openapi.json", "/widget", "/shop/", "/photo/")
 """What needs no key: it tells nothing of the shop, or is what the shop shows to everybody. Home, "/", is too."""
-PUBLIC_POSTS = ("/v1/events", "/v1/pages", "/v1/recommendations", "/v1/visitors")
-READING_POSTS = ("/v1/pages", "/v1/recommendations")
+PUBLIC_POSTS = ("/v1/events", "/v1/pages", "/v1/recommendations", "/v1/search", "/v1/visitors")
+READING_POSTS = ("/v1/pages", "/v1/recommendations", "/v1/search")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _preflight(method: str) -> Response:
 def _is_public(method: str, path: str) -> bool:
     if method == "POST":
         return path in PUBLIC_POSTS
-    return method == "GET" and path.startswith("/v1/items/") and path.endswith("/similar")
+    return method == "GET" and (path == "/v1/suggest" or (path.startswith("/v1/items/") and path.endswith("/similar")))
 
 
 def _key(keys: Keys, headers: Headers, query: bytes) -> SecretKey | PublicKey | None:

@@ -74,6 +74,73 @@ class PageAnswer(BaseModel):
     shelves: list[ShelfAnswer]
 
 
+class HitAnswer(BaseModel):
+    """A product of a search; beside these whatever is known of it, as in a list."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    score: float
+    complete: bool = Field(description="whether it has all that was asked for")
+
+
+class CountAnswer(BaseModel):
+    """A value by which a search can be narrowed down."""
+
+    value: str
+    label: str = Field(description="for people")
+    count: int
+
+
+class FacetAnswer(BaseModel):
+    """A column of few values, counted over the whole list."""
+
+    column: str
+    values: list[CountAnswer]
+
+
+class UnderstoodAnswer(BaseModel):
+    """What was read of a query."""
+
+    text: str = Field(description="what is left of it beside the wishes")
+    words: list[str] = Field(description="what was looked for, as it was typed")
+    low: float | None
+    high: float | None
+    currency: str | None
+    sort: str = Field(description="best, cheap, dear or rating")
+    unwanted: list[str]
+
+
+class SearchAnswer(BaseModel):
+    """What fits some words, best first."""
+
+    items: list[HitAnswer]
+    total: int = Field(description="products of the whole list")
+    complete: int = Field(description="how many of them have all that was asked for; they come first")
+    facets: list[FacetAnswer]
+    understood: UnderstoodAnswer
+    corrected: dict[str, str] = Field(description="a word as it was typed: as it was looked for")
+    given_up: list[str] = Field(description="words and bounds that nothing has together with the rest")
+    nearest_price: float | None = Field(description="where no price is within the bounds: the nearest one")
+    model: str = Field(description="whose order products have that fit alike")
+
+
+class SuggestedAnswer(BaseModel):
+    """A product that is found already; beside the id whatever is known of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+
+
+class SuggestAnswer(BaseModel):
+    """For a list below the field."""
+
+    queries: list[str]
+    items: list[SuggestedAnswer]
+    categories: list[str]
+
+
 class RecordedAnswer(BaseModel):
     """Events that are kept now."""
 

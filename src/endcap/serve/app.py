@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from endcap.engine.engine import Engine as RealEngine
 from endcap.engine.oddrows import watch
+from endcap.serve import search
 from endcap.serve.access import access
 from endcap.serve.api import router
 from endcap.serve.config import ServeConfig
@@ -66,6 +67,7 @@ def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
     )
     app.state.serving = serving
     app.include_router(router)
+    app.include_router(search.router)
     add_pages(app, serving, front)
     add_docs(app)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]

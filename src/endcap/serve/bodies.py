@@ -29,6 +29,7 @@ from endcap.serve.schemas import (
     Promote,
     RollBack,
 )
+from endcap.serve.search_body import SearchBody
 
 T = TypeVar("T")
 
@@ -43,12 +44,14 @@ def _unquoted(text: str) -> str:
 EVENTS: TypeAdapter[EventBody | list[EventBody] | EventsBody] = TypeAdapter(AnyEvents)
 ASK = TypeAdapter(AskBody)
 PAGE = TypeAdapter(PageBody)
+SEARCH = TypeAdapter(SearchBody)
 ITEM = TypeAdapter(ItemBody)
 ITEMS: TypeAdapter[NewItemBody | list[NewItemBody] | ItemsBody] = TypeAdapter(AnyItems)
 MODELS: TypeAdapter[Promote | RollBack | Beside] = TypeAdapter(ModelsBody)
 OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 BODIES: Mapping[str, TypeAdapter[Any]] = {
-    "Events": EVENTS, "Ask": ASK, "Page": PAGE, "Item": ITEM, "Items": ITEMS, "Models": MODELS, "Rule": RULE,
+    "Events": EVENTS, "Ask": ASK, "Page": PAGE, "Search": SEARCH, "Item": ITEM, "Items": ITEMS,
+    "Models": MODELS, "Rule": RULE,
 }  # fmt: skip
 """By the names that /docs gives them."""
 

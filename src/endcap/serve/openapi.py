@@ -66,7 +66,7 @@ def _completed(page: dict[str, Any]) -> dict[str, Any]:
     page["components"]["securitySchemes"] = SCHEMES
     for path, methods in page["paths"].items():
         for method, about in methods.items():
-            public = path.endswith("/similar") or (method == "post" and path in PUBLIC_POSTS)
+            public = path.endswith(("/similar", "/suggest")) or (method == "post" and path in PUBLIC_POSTS)
             about["security"] = [] if path in OPEN else [*SECRET, *([{"public": []}] if public else [])]
             about["responses"] |= {status: _refusal(text) for status, text in REFUSALS.items()}
     return page

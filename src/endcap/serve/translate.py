@@ -63,7 +63,7 @@ def ask_of(body: AskBody, token: str | None, who: Who) -> Ask:
     visitor = who(Claim(body.user_id, body.session_id, body.visitor or token, body.user_signature))
     return Ask(
         visitor=visitor,
-        history=None if body.history is None else tuple(_step(each) for each in body.history),
+        history=None if body.history is None else tuple(step_of(each) for each in body.history),
         item_id=body.item_id,
         cart=tuple(body.cart),
         goal=body.goal,
@@ -80,7 +80,7 @@ def ask_of(body: AskBody, token: str | None, who: Who) -> Ask:
 def asks_of(body: PageBody, token: str | None, who: Who) -> list[Ask]:
     """The shelves of a page; token: of the query, where the body has none."""
     visitor = who(Claim(body.user_id, body.session_id, body.visitor or token, body.user_signature))
-    history = None if body.history is None else tuple(_step(each) for each in body.history)
+    history = None if body.history is None else tuple(step_of(each) for each in body.history)
     return [
         Ask(
             visitor=visitor,
@@ -99,7 +99,8 @@ def asks_of(body: PageBody, token: str | None, who: Who) -> list[Ask]:
     ]
 
 
-def _step(body: str | StepBody) -> Step:
+def step_of(body: str | StepBody) -> Step:
+    """An event of a history; an id alone was looked at."""
     if isinstance(body, str):
         return Step(body)
     return Step(body.item_id, body.kind, body.time, body.rating, body.price, body.quantity)

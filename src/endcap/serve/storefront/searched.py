@@ -1,17 +1,7 @@
 """What a page of results says of them: what was read as something else, what holds, what nothing was found for."""
 
-from endcap.data.vocabulary import Ints
 from endcap.engine.searching import Hits
 from endcap.serve.storefront.pages import Page
-
-ENOUGH = 4
-"""Products with all that was asked for beside which those that fit in part are not shown."""
-
-
-def shown(hits: Hits) -> Ints:
-    """What stands on the page."""
-    found = hits.found
-    return found.items[found.complete] if found.exact >= ENOUGH else found.items
 
 
 def notes(page: Page, hits: Hits) -> list[str]:

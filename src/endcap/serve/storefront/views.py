@@ -113,7 +113,7 @@ def categories(page: Here) -> Response:
 def find_products(page: Here, q: Annotated[str, Query(max_length=LONGEST_SEARCH)] = "") -> Response:
     """What fits the words, best first, and what was made of them."""
     hits = seek(page.version, page.listed, Sought(q), page.shop.past(page.guest.visitor))
-    found = listing(page.listed, searched.shown(hits), _choice(page))
+    found = listing(page.listed, hits.found.items, _choice(page))
     return _listed(page, "search.html", found, asked=q.strip(), notes=searched.notes(page, hits))
 
 
