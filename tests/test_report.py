@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from endcap import pictures
+from endcap.bootstrap import wilson
 from endcap.evaluation import ACCURACY
 from endcap.report import render
 from endcap.results import Result
@@ -76,6 +77,7 @@ FACTS = {
     "notes": [EVIL],
     "steps": [{"name": "exact duplicates", "before": 20_000, "after": 19_000, "note": EVIL}],
     "audit": [{"check": "order", "ok": True, "detail": EVIL}, {"check": "copies", "ok": False, "detail": "3 copies"}],
+    "made_by": {"command": "endcap compare log.csv", "data": "sha256 0123", "gru.toml": '[model]\nname = "gru"'},
     "protocol": {"split": "temporal", "cuts": ["2020-01-01", "2020-02-01"], "goal": EVIL},
 }
 PHOTO = pictures.address(np.full((64, 64, 3), 90, np.uint8))
@@ -278,6 +280,40 @@ def test_curves_are_of_networks_and_say_what_they_measure(full):
     first = replace(results()[0], model="hybrid", curve="NDCG@10 of 500 of 2,124 validation questions")
     text = page([first, replace(first, model="hybrid-gru", part_of="hybrid")])
     assert "Learning curves of hybrid-gru: NDCG@10 of 500 of 2,124 validation questions per epoch" in text
+
+
+def test_slices_say_how_sure_they_are(full):
+    """7 questions with .1234: Wilson's interval reaches from .0213 to .4723, and nothing is shaded."""
+    low, high = wilson(0.1234, 7)
+    text = page([replace(results()[0], note="")])
+    assert f'0.1234<span class="range">{low:.4f} to {high:.4f}' in text
+    assert '<td class="heat quiet" style="--share:0.0%">0.1234' in text
+    many = [line | {"n": 1000} for line in results()[0].slices if line["by"] == "history length"]
+    assert '<td class="heat" style="--share:43.7%">0.1234' in page([replace(results()[0], slices=many)])
+
+
+def test_metrics_say_which_way_is_better_and_which_is_best(full):
+    first = replace(results()[0], note="", other={})
+    better = replace(first, model="popular", metrics=METRICS | {"coverage@10": 0.25, "gini@10": 0.5, "hr@5": 0.2})
+    text = page([first, better])
+    assert 'Gini of exposure <span role="img" aria-label="lower is better">↓</span>' in text
+    assert 'HR@5 <span role="img" aria-label="higher is better">↑</span>' in text
+    assert '<td class="whole best">10 of 20</td>' in text  # half of 20 items are shown to anyone
+    assert '<td class="whole">5 of 20</td>' in text
+    assert '<td class="whole best">0.5000</td>' in text
+    assert '<td class="best">0.2000</td>' in text
+    assert '<td class="best">0.1000</td>' not in text  # where all are alike none is best
+
+
+def test_what_made_it_can_be_copied(open_report: Open) -> None:
+    shown = open_report("desk", "light")
+    box = shown.get_by_role("region", name="gru.toml")
+    assert not box.is_visible()
+    shown.locator("summary").click()
+    box.click()
+    assert shown.evaluate("getSelection().toString()").strip() == '[model]\nname = "gru"'
+    shown.get_by_text("endcap compare log.csv").click()
+    assert shown.evaluate("getSelection().toString()").strip() == "endcap compare log.csv"
 
 
 def test_a_slice_of_one_row_is_no_table(full):

@@ -3,6 +3,7 @@
 A row is a visitor or a question: what belongs to one person is drawn together or not at all.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,6 +61,20 @@ def interval(sampled: Floats) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high)
+
+
+def wilson(mean: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of n (Wilson, 1927), NaN where n is 0.
+
+    Of the mean of n values between 0 and 1 it is a bound: with the same mean none vary more than hits and misses do.
+
+    >>> [round(end, 4) for end in wilson(0.5, 4)]
+    [0.15, 0.85]
+    """
+    if not n or math.isnan(mean):
+        return math.nan, math.nan
+    centre, half = mean + Z**2 / (2 * n), Z * math.sqrt(max(0.0, mean * (1 - mean)) / n + Z**2 / (4 * n**2))
+    return max(0.0, (centre - half) / (1 + Z**2 / n)), min(1.0, (centre + half) / (1 + Z**2 / n))
 
 
 def bounded(sampled: Floats, values: Floats, least: float = 0.0, most: float = 1.0) -> tuple[float, float]:

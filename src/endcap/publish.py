@@ -11,6 +11,7 @@ from endcap.data.dataset import Dataset
 from endcap.data.places import write
 from endcap.describe import Described
 from endcap.examples import examples
+from endcap.made_by import made_by
 from endcap.report import render
 
 
@@ -27,6 +28,7 @@ def publish(
     shown = examples(dataset, out / "models", of=strict.chosen, only=sorted(named & there))
     summary = {protocol: each.to_dict() for protocol, each in comparison.summaries.items()}
     write(out / "summary.json", json.dumps(summary, indent=2))
-    page = render(strict, comparison.results, account(dataset, configs[0], described), shown)
+    facts = account(dataset, configs[0], described) | {"made_by": made_by(configs, dataset)}
+    page = render(strict, comparison.results, facts, shown)
     write(out / "report.html", page)
     return summary, shown

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from endcap import report_plots as plots
+from endcap.bootstrap import wilson
 from endcap.evaluation import ACCURACY
 from endcap.intents import WARNING
 from endcap.page import COLOURS, SHAPES, environment, mark
@@ -14,6 +15,15 @@ from endcap.standings import MAIN, TESTED
 from endcap.summary import Summary
 
 _PERIODS = ("day", "month", "year")
+
+_BETTER = {
+    "calibration": "lower",
+    "gini": "lower",
+    "missed_never_in_training": "lower",
+    "popularity_bias": "nearer to 0",
+}
+"""What is better of a metric where that is not higher."""
+_ARROWS = {"higher": "↑", "lower": "↓", "nearer to 0": "→0"}
 
 _LABELS = {
     "hr": "HR",
@@ -41,7 +51,7 @@ def render(
 
     summary: of the strict results; results: all of them, refitted ones too.
     facts: what is known of the data, each part optional: data, columns, protocol (dictionaries of name and value),
-    notes (texts), steps ({name, before, after, note}), audit ({check, ok, detail}).
+    made_by (see made_by.py), notes (texts), steps ({name, before, after, note}), audit ({check, ok, detail}).
     examples: {user, of, outcome, place, history: [{id, title, photo, kind, time}], answers: [{id, title, photo}],
     models: {name: [{id, title, photo}]}}; a photo is an address, or None; place: of the first answer on the list of the
     model `of`, 0 where it is not there.
@@ -55,11 +65,13 @@ def render(
         "value": _value,
         "label": _label,
         "signed": _signed,
+        "better": lambda name: _BETTER.get(name.partition("@")[0], "higher"),
+        "of_lists": _of_lists,
     }
     models = [standing.model for standing in summary.standings]
-    slices = _slices(own, models)
     parts = {result.model for result in own if result.part_of}
     followed = [model for model in models if model not in parts or model in (summary.chosen, summary.cheaper)]
+    slices = _slices(own, followed)
     return page.get_template("report.html").render(
         summary=summary,
         facts=facts,
@@ -77,7 +89,7 @@ def render(
         curves=plots.curves(own, models),
         slices=[table for table in slices if table["by"] not in _PERIODS and len(table["rows"]) > 1],
         periods=[
-            (table["by"], plots.periods(table, models, followed))
+            (table["by"], plots.periods(table, models))
             for table in slices
             if table["by"] in _PERIODS and len(table["rows"]) > 1
         ],
@@ -85,6 +97,7 @@ def render(
         refit=_refitted(results, models),
         accuracy=ACCURACY,
         main=MAIN,
+        arrows=_ARROWS,
         warning=WARNING,
         tested=TESTED,
         lists=[name for name in (own[0].metrics if own else {}) if name not in ACCURACY],
@@ -95,7 +108,10 @@ def render(
 
 
 def _slices(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:
-    """A heat table for each way to slice: {by, rows: [{name, n, cells: [(value, share of the largest)]}]}."""
+    """A heat table for each way to slice: {by, models, rows: [{name, n, means, cells: [{mean, low, high, share}]}]}.
+
+    share: of the largest mean of the table, fading with the number of questions; the interval is Wilson's bound.
+    """
     found: dict[str, dict[str, dict[str, list[dict[str, Any]]]]] = {}
     for result in results:
         for line in result.slices:
@@ -108,18 +124,27 @@ def _slices(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, 
             rows.append({"name": name, "n": next(iter(lines.values()))[0]["n"], "means": means})
         largest = max((mean for row in rows for mean in row["means"] if not math.isnan(mean)), default=0.0)
         for row in rows:
-            row["cells"] = [
-                (mean, mean / largest if largest and not math.isnan(mean) else 0.0) for mean in row["means"]
-            ]
-        tables.append({"by": by, "rows": rows})
+            row["few"] = row["n"] < FEW
+            row["cells"] = [_cell(mean, row["n"], largest) for mean in row["means"]]
+        tables.append({"by": by, "models": models, "rows": rows})
     return tables
 
 
+FEW = 30
+"""Questions below which a slice has no shade: its figure may be anything."""
+
+
+def _cell(mean: float, n: int, largest: float) -> dict[str, float]:
+    low, high = wilson(mean, n)
+    share = mean / largest if largest and n >= FEW and not math.isnan(mean) else 0.0
+    return {"mean": mean, "low": low, "high": high, "share": share * n / (n + FEW)}
+
+
 def _policies(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:
-    """All metrics twice, seen items masked and allowed: [{masked, used, rows: [{model, metrics}]}]."""
+    """All metrics twice, seen items masked and allowed: [{masked, used, rows: [{model, metrics}], best}]."""
     tables = []
     for masked in (True, False):
-        rows = []
+        rows: list[dict[str, Any]] = []
         for model in models:
             runs = [
                 result.metrics if result.masked == masked else result.other["metrics"]
@@ -129,8 +154,20 @@ def _policies(results: Sequence[Result], models: Sequence[str]) -> list[dict[str
             if runs:
                 rows.append({"model": model, "metrics": {name: _mean([run[name] for run in runs]) for name in runs[0]}})
         if rows:
-            tables.append({"masked": masked, "used": any(result.masked == masked for result in results), "rows": rows})
+            used = any(result.masked == masked for result in results)
+            tables.append({"masked": masked, "used": used, "rows": rows, "best": _best(rows)})
     return sorted(tables, key=lambda table: not table["used"])
+
+
+def _best(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The best value of each metric on which models differ."""
+    best = {}
+    for name in rows[0]["metrics"]:
+        known = [row["metrics"][name] for row in rows if not math.isnan(row["metrics"].get(name, math.nan))]
+        if len(set(known)) > 1:
+            better = _BETTER.get(name.partition("@")[0], "higher")
+            best[name] = max(known) if better == "higher" else min(known, key=abs)
+    return best
 
 
 def _refitted(results: Sequence[Result], models: Sequence[str]) -> list[dict[str, Any]]:
@@ -150,6 +187,13 @@ def _refitted(results: Sequence[Result], models: Sequence[str]) -> list[dict[str
                 }
             )
     return rows
+
+
+def _of_lists(value: float, name: str, items: int) -> str:
+    """A metric of lists: how many products are shown at all, the others as they are read best."""
+    if name.startswith("coverage") and not math.isnan(value):
+        return f"{value * items:,.0f} of {items:,}"
+    return _number(value) if name.startswith("gini") else _figure(value)
 
 
 def _chosen(results: Sequence[Result], models: Sequence[str]) -> list[tuple[str, int, str]]:

@@ -174,13 +174,13 @@ def _curve(
     return svg(chart, f"Learning curves of {', '.join(named)}: {title} per epoch, a line per seed.")
 
 
-def periods(table: Mapping[str, Any], models: Sequence[str], shown: Sequence[str]) -> Markup:
-    """The slices by day, month or year as lines; models: all of them, for their colours; shown: those with a line."""
+def periods(table: Mapping[str, Any], models: Sequence[str]) -> Markup:
+    """The slices by day, month or year as lines; models: all of them, for their colours."""
     rows = [
         {"name": row["name"], "model": model, "mean": mean, "n": row["n"]}
         for row in table["rows"]
-        for model, mean in zip(models, row["means"], strict=True)
-        if model in shown and not math.isnan(mean)
+        for model, mean in zip(table["models"], row["means"], strict=True)
+        if not math.isnan(mean)
     ]
     low, high = 0.0, max((row["mean"] for row in rows), default=0.0) * 1.05 or 1.0
     base = alt.Chart(alt.InlineData(values=rows)).encode(

@@ -1,6 +1,7 @@
 """The leakage audit: does anything that training saw, or a question holds, come from its own future?"""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -45,7 +46,14 @@ def _order(table: pa.Table, method: str) -> Check:
             f"leave-one-out: {share:.0%} of the training events are later than the earliest test event; "
             "figures flatter, compare with the temporal split",
         )
-    return Check(name, ok, f"latest training event {train['max']:.0f}, earliest test event {test['min']:.0f}")
+    return Check(name, ok, f"latest training event {_date(train['max'])}, earliest test event {_date(test['min'])}")
+
+
+def _date(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):  # a clock that only counts
+        return f"{seconds:,.0f}"
 
 
 def _copies(table: pa.Table) -> Check:
