@@ -16,7 +16,7 @@ from endcap.load import Loaded
 from endcap.load import load as read_into
 from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
 from endcap.results import plain
-from endcap.serve.config import ServeConfig
+from endcap.serve.config import ServeConfig, zone_of
 from endcap.serve.run import free_port
 from endcap.serve.run import serve as run
 from endcap.serve.storefront.config import StorefrontConfig
@@ -63,6 +63,9 @@ def serve(
     currency: Annotated[
         str, typer.Option("--currency", metavar="CODE", help="Of prices whose product names none.")
     ] = DEFAULTS.shop.currency,
+    timezone: Annotated[
+        str, typer.Option("--timezone", metavar="NAME", help="Of the console's times and days, such as Europe/Berlin.")
+    ] = DEFAULTS.timezone,
 ) -> None:
     """Serve an artifact over HTTP: events in, recommendations out; the last click already counts.
 
@@ -72,6 +75,7 @@ def serve(
 
     `endcap serve runs/shop --db postgresql://shop@localhost/shop --workers 2 --api-key-file keys.toml --host 0.0.0.0`
     """
+    zone_of(timezone)
     url = database_of(out, db)
     screen.err.print(f"events are kept in {url.rpartition('@')[2]}", highlight=False, soft_wrap=True, markup=False)
     run(
@@ -87,6 +91,7 @@ def serve(
             address_rate=address_rate,
             timeout=timeout,
             storefront=storefront,
+            timezone=timezone,
             shop=StorefrontConfig(images=images, currency=currency),
         )
     )

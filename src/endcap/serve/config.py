@@ -1,8 +1,11 @@
 """How the server is set up; `endcap serve` fills it from its options, workers read it from their environment."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from endcap.data.errors import InputError
 from endcap.serve.storefront.config import StorefrontConfig
 
 
@@ -25,6 +28,7 @@ class ServeConfig:
     batch: int = 64  # requests that the engine answers in one call
     waiting: int = 2_000  # requests that may wait for it; more are told to come back
     refresh: float = 1.0  # seconds between two looks for a new model in an idle server
+    timezone: str = "UTC"  # of the shop, as IANA names it: what the console's times and days are in
     visitor_days: int = 365  # how long a visitor's token is good
     storefront: bool | None = None  # the shop at /; None: where there are no keys
     shop: StorefrontConfig = field(default_factory=StorefrontConfig)
@@ -34,3 +38,13 @@ class ServeConfig:
     def has_storefront(self) -> bool:
         """Whether the shop's pages are served."""
         return self.keys is None if self.storefront is None else self.storefront
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone by its IANA name; raises InputError where there is none."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputError(f"found time zone {name!r}; expected an IANA name such as Europe/Berlin") from None

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from endcap.serve.access import access
 from endcap.serve.asgi import for_http
+from endcap.serve.config import zone_of
 from endcap.serve.console import (
     entrance,
     experiments,
@@ -49,7 +50,8 @@ MOST = 64_000
 def console(app: ASGIApp, serving: Serving, keys: Keys | None, front: Shop | None) -> ASGIApp:
     """Middleware: answers what is at /console, and lets everything else pass; it reads the metrics as requests come."""
     traffic = Traffic(lambda: serving.metrics.page(serving.engine))
-    pages = pages_of(Desk(serving, Sessions(keys, _secret(serving)), traffic, Slow(), front))
+    zone = zone_of(serving.config.timezone)
+    pages = pages_of(Desk(serving, Sessions(keys, _secret(serving)), traffic, Slow(), zone, front))
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if traffic.due():

@@ -15,7 +15,7 @@ from endcap.data.errors import InputError
 from endcap.engine.version import Version
 from endcap.exposure import CLICKS
 from endcap.replay import Estimate
-from endcap.serve.console.page import Desk, Reading
+from endcap.serve.console.page import Desk, Page, Reading
 from endcap.serve.console.planning import planned
 from endcap.serve.console.plots import ROLE_SHADES
 from endcap.serve.console.render import number, percent
@@ -34,7 +34,6 @@ LISTS = 100_000
 EXPLORED = 3_000
 """Lists that are replayed; `endcap experiment --replay` replays all."""
 
-FRESH = 120.0
 RESAMPLES = 1_000
 Reward = Literal["click", "purchase"]
 
@@ -48,7 +47,7 @@ def show(
 ) -> Response:
     """The latest test, or one of the others; and a replay where one is asked for."""
     desk, words = page.desk, page.words
-    tests = desk.slow.get("experiments", partial(figures.experiments, desk.store, 500_000), seconds=20.0)
+    tests = page.figure("experiments", partial(figures.experiments, desk.store, 500_000))
     if tests is None:
         return page("waiting.html", active="experiments", title=words("experiments.title"))
     chosen = next((test for test in tests if test.name == name), tests[0] if tests else None)
@@ -56,12 +55,12 @@ def show(
     problem = ""
     if chosen is not None:
         try:
-            found = desk.slow.get(("test", chosen.name), partial(_report, desk, chosen.name), seconds=FRESH)
+            found = page.figure(("test", chosen.name), partial(_report, desk, chosen.name))
         except InputError as error:
             problem = str(error)
     running = desk.engine.about["models"].get("candidate")
     current = f"{desk.engine.live.name}:{running}" if running else ""
-    estimate, refused, waiting = _replayed(desk, replay, reward)
+    estimate, refused, waiting = _replayed(page, replay, reward)
     return page(
         "experiments.html",
         active="experiments",
@@ -136,13 +135,14 @@ def _pairs(words: Words, found: Report) -> Sequence[tuple[Measured, Whiskers, Wh
     return result
 
 
-def _replayed(desk: Desk, role: str, reward: Reward) -> tuple[Estimate | None, str, bool]:
+def _replayed(page: Page, role: str, reward: Reward) -> tuple[Estimate | None, str, bool]:
     """The estimate, or why there is none, or that it is not ready."""
+    desk = page.desk
     version = desk.engine.versions.get(role)  # type: ignore[call-overload]
     if version is None:
         return None, "", False
     try:
-        found = desk.slow.get(
+        found = page.figure(
             ("replay", version.name, reward), partial(_judged, desk.store, version, reward), seconds=600.0
         )
     except InputError as error:

@@ -22,14 +22,11 @@ from endcap.store.figures import Span
 
 router = APIRouter()
 
-FRESH = 20.0
-"""Seconds that figures are kept."""
-
 
 def read(page: Page, span: Span) -> Read | None:
     """What the store says of a span; None where it is not ready."""
     make = partial(summary.read, page.desk.store, span, now=time.time())
-    return page.desk.slow.get(("overview", span), make, seconds=FRESH)
+    return page.figure(("overview", span), make)
 
 
 @router.get(PATH)
@@ -39,7 +36,7 @@ def overview(
     until: Annotated[float | None, Query(ge=0, le=4e9, allow_inf_nan=False)] = None,
 ) -> Response:
     """Figures of a period that ends now, or at another time."""
-    span, words, shelf = span_of(period, until), page.words, page.desk.engine.live.shelf
+    span, words, shelf = span_of(period, until, page.words.zone), page.words, page.desk.engine.live.shelf
     found = read(page, span)
     if found is None:
         return page("waiting.html", active="overview", title=words("overview.title"))

@@ -1,9 +1,11 @@
 """What every page is made of: who asks, in which language, and what all pages share."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import cached_property
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 from urllib.parse import urlencode
 
 from fastapi import Depends
@@ -17,7 +19,7 @@ from endcap.serve.console.files import file_of
 from endcap.serve.console.plots import ROLE_SHADES, Plot, Sheet
 from endcap.serve.console.render import environment
 from endcap.serve.console.session import COOKIE, Session, Sessions
-from endcap.serve.console.slow import Slow
+from endcap.serve.console.slow import FRESH, Slow
 from endcap.serve.console.texts import COOKIE as LANGUAGE
 from endcap.serve.console.texts import LANGUAGES, Words, language_of
 from endcap.serve.console.traffic import Traffic
@@ -25,6 +27,8 @@ from endcap.serve.errors import Refused
 from endcap.serve.serving import Serving
 from endcap.serve.storefront.shop import Shop
 from endcap.store.store import Store
+
+T = TypeVar("T")
 
 PAGES = {
     "overview": "/console",
@@ -61,6 +65,7 @@ class Desk:
     sessions: Sessions
     traffic: Traffic
     slow: Slow
+    zone: tzinfo  # of the shop
     front: Shop | None  # what the shop's pages are made from, photos above all
 
     @cached_property
@@ -104,6 +109,15 @@ class Page:
     desk: Desk
     session: Session
     words: Words
+    made: list[float] = field(default_factory=list)  # when the page's figures were, in seconds
+
+    def figure(self, key: Hashable, make: Callable[[], T], *, seconds: float = FRESH) -> T | None:
+        """What `make` gives, as it was some `seconds` ago; None where it is not ready. The page says how old it is."""
+        found = self.desk.slow.get(key, make, seconds=seconds)
+        if found is None:
+            return None
+        self.made.append(found.at)
+        return found.value
 
     def __call__(
         self,
@@ -131,6 +145,8 @@ class Page:
             live=str(self.desk.serving.engine.about["models"]["live"]),
             role_shades=ROLE_SHADES,
             pages_of_shop=self.desk.serving.config.has_storefront,
+            zone=self.desk.serving.config.timezone,
+            as_of=min(self.made, default=time.time()),
             simulated=self.desk.front is not None and self.desk.front.is_simulated,
             file=lambda kind, name: self._address(**{kind: name}),
             done=self.request.query_params.get("done", ""),
@@ -172,7 +188,7 @@ def page_of(request: Request) -> Page:
     """For anyone, logged in or not."""
     desk = desk_of(request)
     session = desk.sessions.read(request.cookies.get(COOKIE))
-    words = Words(language_of(request), desk.serving.config.shop.currency)
+    words = Words(language_of(request), desk.serving.config.shop.currency, desk.zone)
     return Page(request, desk, session, words)
 
 

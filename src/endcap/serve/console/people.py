@@ -73,7 +73,7 @@ def _choose(page: Page, asked: str, who: Choice) -> Response:
         found = near(desk, page.words, asked, today=today, most=MOST)
         return page("people.html", active="people", q=asked, visitor=None, persons=found, who="all", counts={})
     key = ("people", page.words, today, desk.engine.live.name)
-    found_all = desk.slow.get(key, lambda: people(desk, page.words, today=today), seconds=5.0)
+    found_all = page.figure(key, lambda: people(desk, page.words, today=today), seconds=5.0)
     if found_all is None:
         return page("waiting.html", active="people", title=page.words("people.title"))
     counts = {choice: sum(choice in each.groups for each in found_all) for choice in CHOICES}
@@ -128,7 +128,7 @@ def lists(page: Page, visitor: Visitor, slot: Slot, item: str) -> dict[str, List
     cart = (item,) if item and slot in ("cart", "purchased") else ()
     ask = Ask(visitor, item_id=item if slot == "product" else None, cart=cart, slot=slot, k=K, explain=True)
     key = ("people", visitor, slot, item, tuple(each.name for each in engine.versions.values()), int(time.time() // 5))
-    answers = page.desk.slow.get(key, lambda: beside(engine, ask), seconds=5.0)
+    answers = page.figure(key, lambda: beside(engine, ask), seconds=5.0)
     versions = page.desk.versions
     return {
         role: list_of(answers[role], page.words, version.shelf)

@@ -1,6 +1,7 @@
 """Which time a page is about: a day, a week or a month, now or earlier."""
 
 import time
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from endcap.store.figures import Span
@@ -10,10 +11,12 @@ STEPS: dict[Period, tuple[int, int]] = {"day": (24, 3_600), "week": (14, 43_200)
 """How many steps of how many seconds."""
 
 
-def span_of(period: Period, until: float | None) -> Span:
-    """Whole steps; the last one has begun and is not over."""
+def span_of(period: Period, until: float | None, zone: tzinfo) -> Span:
+    """Whole steps of the shop's days; the last one has begun and is not over."""
     n, step = STEPS[period]
-    end = ((time.time() if until is None else until) // step + 1) * step
+    at = time.time() if until is None else until
+    ahead = (datetime.fromtimestamp(at, zone).utcoffset() or timedelta()).total_seconds()
+    end = ((at + ahead) // step + 1) * step - ahead
     return Span(end - n * step, step, n)
 
 

@@ -93,7 +93,7 @@ def line_of(shelf: Shelf, past: Sequence[Happened], words: Words) -> str:
     if likes := liked(shelf, past, 2):
         parts.append(words("who.likes", likes=words("who.and").join(likes)))
     if past:
-        parts.append(words("who.last", when=day(past[-1].time)))
+        parts.append(words("who.last", when=day(past[-1].time, words.zone)))
     return words("who.comma").join(parts) or words("who.quiet")
 
 

@@ -57,7 +57,7 @@ def show(
     """The plan with what it takes; nothing begins here."""
     desk, given = page.desk, {"share": share, "days": days, "uplift": uplift}
     choice = chosen(desk, path)
-    found = desk.slow.get(("baseline",), partial(baseline, desk.store, time.time()), seconds=600.0)
+    found = page.figure(("baseline",), partial(baseline, desk.store, time.time()), seconds=600.0)
     if found is None:
         return page("waiting.html", active="experiments", title=page.words("plan.title"))
     problem, plan, part = "", None, 0.0

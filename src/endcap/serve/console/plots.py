@@ -7,7 +7,7 @@ security policy has no place for the styles that Vega writes into its elements.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from endcap.engine.engine import Role
 from endcap.serve.console.texts import Words
@@ -104,16 +104,18 @@ class Axis:
 
 
 def axis_of(span: Span, words: Words) -> Axis:
-    """Hours of a day, days of a longer span; UTC."""
-    times = [datetime.fromtimestamp(span.since + span.step * place, UTC) for place in range(span.n)]
-    days = [words("date.day", month=time.month, name=f"{time:%b}", day=time.day) for time in times]
+    """Hours of a day, days of a longer span, in the shop's time zone."""
+    times = [datetime.fromtimestamp(span.since + span.step * place, words.zone) for place in range(span.n)]
+    # By the middle of a step: where clocks are changed, a day begins an hour off.
+    middles = [datetime.fromtimestamp(span.since + span.step * (place + 0.5), words.zone) for place in range(span.n)]
+    days = [words("date.day", month=time.month, name=f"{time:%b}", day=time.day) for time in middles]
     if span.step >= DAY:
         every = max(1, round(span.n / 5))
         return Axis(tuple(days), tuple((place, days[place]) for place in range(0, span.n, every)))
     labels = tuple(f"{day} {time:%H:%M}" for day, time in zip(days, times, strict=True))
     if span.step * span.n <= DAY:
         return Axis(labels, tuple((place, f"{times[place]:%H:%M}") for place in range(0, span.n, 6)))
-    starts = [place for place, time in enumerate(times) if time.hour == 0]
+    starts = [place for place, time in enumerate(middles) if time.hour < 12]
     every = 2 if len(starts) > 5 else 1
     return Axis(labels, tuple((place, days[place]) for place in starts[::every]))
 

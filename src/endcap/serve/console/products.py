@@ -49,9 +49,9 @@ def show(
     until: Annotated[float | None, Query(ge=0, le=4e9, allow_inf_nan=False)] = None,
 ) -> Response:
     """The product with that id; else those that some words find, else those that sold most."""
-    span, desk = span_of(period, until), page.desk
+    span, desk = span_of(period, until, page.words.zone), page.desk
     figures = read(page, span)
-    alike = desk.slow.get(("alike", id, desk.engine.live.name), partial(_alike, desk.engine, id), seconds=60.0)
+    alike = page.figure(("alike", id, desk.engine.live.name), partial(_alike, desk.engine, id))
     if figures is None or alike is None:
         return page("waiting.html", active="products", title=page.words("products.title"))
     shown = _product(page, id, figures, alike) if id else _listed(page, q.strip(), figures)

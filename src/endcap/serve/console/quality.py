@@ -27,9 +27,6 @@ router = APIRouter()
 EVENTS = 50_000
 """Of the newest events that are looked at."""
 
-FRESH = 60.0
-"""Seconds that the page is kept."""
-
 EXAMPLES = 8
 """Products that are named of each sort."""
 
@@ -72,7 +69,7 @@ def show(page: Reading) -> Response:
     desk = page.desk
     live = desk.engine.live
     key = ("quality", live.name, desk.store.revisions().items)
-    found = desk.slow.get(key, partial(look, desk.store, live.shelf), seconds=FRESH)
+    found = page.figure(key, partial(look, desk.store, live.shelf))
     if found is None:
         return page("waiting.html", active="quality", title=page.words("quality.title"))
     return page("quality.html", active="quality", found=found, events=EVENTS)

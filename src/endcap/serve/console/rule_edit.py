@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any
 
 from pydantic_core import from_json
@@ -21,10 +22,10 @@ from endcap.serve.console.rule_forms import IDS, STRENGTHS, body_of, own_fields,
 from endcap.store.checks import identifier
 
 
-def given(form: Form) -> dict[str, Any]:
+def given(form: Form, zone: tzinfo) -> dict[str, Any]:
     """The rule of a form: as JSON where a page carries it on, else of its fields; with products that were ticked."""
     if not form["body"]:
-        return body_of(form)
+        return body_of(form, zone)
     try:
         found = from_json(form["body"])
     except ValueError:
@@ -41,7 +42,7 @@ def drafted(page: Page, form: Form) -> tuple[str, Rule]:
     rule_id = identifier("the rule's name", form["id"])
     if form["new"] == "yes" and rule_id in dict(page.desk.store.rules()):
         raise InputError(f"found a rule named {rule_id!r}; choose another name, or change that one")
-    body = given(form)
+    body = given(form, page.words.zone)
     if isinstance(condition := body.get("filter"), str):
         parse(condition)  # by itself it says which place is wrong
     rule = parse_rule(body)
@@ -61,7 +62,7 @@ def edited(
 ) -> dict[str, Any]:
     """What the form of a rule shows. find: field -> words that a product is looked for by."""
     own, version = own_fields(str(body.get("action", ""))), page.desk.engine.live
-    shelf, values = version.shelf, values_of(body)
+    shelf, values = version.shelf, values_of(body, page.words.zone)
     columns = columns_of(shelf.whole)
     written = body.get("filter", "")
     known = attributes(shelf) if "filter" in own else {}
@@ -93,12 +94,12 @@ def edited(
 def edited_again(page: Page, form: Form, error: InputError | None = None) -> dict[str, Any]:
     """The form as it was sent, after one of its own buttons, or with what is wrong."""
     if form["body"]:
-        return edited(page, form["id"], given(form), is_new=form["new"] == "yes", error=error)
+        return edited(page, form["id"], given(form, page.words.zone), is_new=form["new"] == "yes", error=error)
     draft = changed(draft_of(form), form["do"], columns_of(page.desk.engine.live.shelf.whole))
     return edited(
         page,
         form["id"],
-        body_of(form, draft.written),
+        body_of(form, page.words.zone, draft.written),
         is_new=form["new"] == "yes",
         draft=draft,
         error=error,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from endcap.data.errors import InputError
@@ -41,10 +41,11 @@ def drafted_for(action: str, item_id: str = "") -> dict[str, Any]:
     return body
 
 
-def body_of(form: Form, condition: str | None = None) -> dict[str, Any]:
+def body_of(form: Form, zone: tzinfo, condition: str | None = None) -> dict[str, Any]:
     """The JSON of a rule as it was written; what was left empty keeps its default.
 
-    condition: in place of the form's filter. Raises InputError for no action, and for rows that are not complete.
+    zone: of its dates. condition: in place of the form's filter.
+    Raises InputError for no action, and for rows that are not complete.
     """
     action = form["action"]
     body: dict[str, Any] = {"action": action}
@@ -62,13 +63,13 @@ def body_of(form: Form, condition: str | None = None) -> dict[str, Any]:
         body["slots"] = slots
     for name in ("starts", "ends"):
         if form[name]:
-            body[name] = _seconds(form[name])
+            body[name] = _seconds(form[name], zone)
     if form["note"]:
         body["note"] = form["note"]
     return body
 
 
-def values_of(body: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(body: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
     """What stands in the fields of a form for a rule's JSON; lists where there are several values."""
     action = str(body.get("action", ""))
     slots = body.get("slots")
@@ -78,7 +79,7 @@ def values_of(body: Mapping[str, Any]) -> dict[str, Any]:
         "note": body.get("note", ""),
     }
     for name in ("starts", "ends"):
-        values[name] = _date(body.get(name))
+        values[name] = _date(body.get(name), zone)
     kind = ACTIONS.get(action)
     for field in fields(kind) if kind else ():
         if field.name in COMMON or field.name == "action":
@@ -91,10 +92,10 @@ def values_of(body: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _seconds(text: str) -> float | str:
+def _seconds(text: str, zone: tzinfo) -> float | str:
     """Of a date; what is none stays as it is, and is no rule then."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+        return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
     except ValueError:
         return text
 
@@ -106,9 +107,9 @@ def _float(value: Any) -> Any:
         return value
 
 
-def _date(seconds: Any) -> str:
+def _date(seconds: Any, zone: tzinfo) -> str:
     try:
-        return "" if seconds is None else datetime.fromtimestamp(float(seconds), UTC).strftime("%Y-%m-%dT%H:%M")
+        return "" if seconds is None else datetime.fromtimestamp(float(seconds), zone).strftime("%Y-%m-%dT%H:%M")
     except (OverflowError, ValueError, OSError, TypeError):
         return ""
 

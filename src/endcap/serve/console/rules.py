@@ -100,7 +100,7 @@ def show_preview(page: Reading, form: Change) -> Response:
 @router.post(f"{PLACE}/publish")
 def publish(page: Reading, form: Change) -> Response:
     """The next answer follows it; one that means no product at all only where that was said to be right."""
-    rule = parse_rule(given(form))
+    rule = parse_rule(given(form, page.words.zone))
     if reach(rule, page.desk.engine.live.shelf).products == 0 and form["nothing"] != "yes":
         values = previewed(page, form, form["id"], rule, unsure=True)
         return page("rule_preview.html", active="rules", status=422, **values)

@@ -29,8 +29,8 @@ def server(
     until: Annotated[float | None, Query(ge=0, le=4e9, allow_inf_nan=False)] = None,
 ) -> Response:
     """The course of requests and times, and every route since the server started."""
-    span, words, desk = span_of(period, until), page.words, page.desk
-    reading = desk.slow.get("metrics", desk.traffic.read, seconds=5.0)
+    span, words, desk = span_of(period, until, page.words.zone), page.words, page.desk
+    reading = page.figure("metrics", desk.traffic.read, seconds=5.0)
     if reading is None:
         return page("waiting.html", active="server", title=words("server.title"))
     added = desk.traffic.during(span, reading)

@@ -36,7 +36,7 @@ def pace(words: Words, found: Report, measured: Measured) -> str:
     wait = measured.more * took / sum(sums)
     if wait > FARTHEST.total_seconds():
         return words("verdict.never")
-    return words("verdict.pace", when=day(found.last + wait))
+    return words("verdict.pace", when=day(found.last + wait, words.zone))
 
 
 def chance(p: float) -> str:
