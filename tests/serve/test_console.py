@@ -510,18 +510,23 @@ def test_the_data_page_names_what_is_wrong(reading: TestClient) -> None:
 
 
 def test_the_overview_adds_up(reading: TestClient) -> None:
-    text = words(shown(reading, "/console?period=day"))
-    assert "Lists shown 160" in text
-    clicked = len([n for n in range(160) if n % 3])
-    assert f"Clicks per list {clicked / 160:.1%}" in text
-    assert f"Purchases {len([n for n in range(160) if n % 5 < 2 + n % 2])} " in text
-    assert "Products never shown 14" in text
-    orders = [n for n in range(160) if n % 5 < 2 + n % 2]
-    assert f"Orders {len(orders)} " in text
-    assert f"Revenue ${20 * len(orders):,}" in text
-    assert "Average basket $20.00" in text
-    followed = [n for n in orders if n % 3]  # clicked on, then bought
-    assert f"Revenue by lists ${20 * len(followed):,}" in text
+    page = shown(reading, "/console?period=day")
+    clicked, bought = (
+        [n for n in range(160) if n % 3],
+        [n for n in range(160) if n % 5 < 2 + n % 2],
+    )
+    names, values = (re.findall(rf'class="figure-{part}">([^<]+)<', page) for part in ("name", "value"))
+    assert dict(zip(names, values, strict=True)) == {
+        "Revenue": f"${20 * len(bought):,}",
+        "Orders": str(len(bought)),
+        "Average basket": "$20.00",
+        "Conversion": f"{len(bought) / 160:.1%}",
+        "Revenue by shelves": f"${20 * len(set(clicked) & {*bought}):,}",  # clicked on, then bought
+        "Clicks per shelf": f"{len(clicked) / 160:.1%}",
+        "Products never shown": "14",
+    }
+    assert f"Purchases {len(bought)} " in words(page)
+    assert "Shelves shown 160" in words(page)
     empty = words(shown(reading, "/console?period=day&until=1000000000"))
     assert "Nothing happened in this period" in empty
 

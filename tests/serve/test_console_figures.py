@@ -77,12 +77,12 @@ def test_the_figures_are_money_and_say_what_they_were(store: Store) -> None:
     found = told(store)
     assert {name: tile.value for name, tile in found.items()} == {
         "Revenue": "€40.00", "Orders": "2", "Average basket": "€20.00", "Conversion": "100.0%",
-        "Revenue by lists": "€30.00", "Clicks per list": "50.0%", "Products never shown": "2",
+        "Revenue by shelves": "€30.00", "Clicks per shelf": "50.0%", "Products never shown": "2",
     }  # fmt: skip
     assert (found["Revenue"].change, found["Revenue"].up) == ("100% more than before (€20.00)", True)
     assert (found["Orders"].change, found["Orders"].up) == ("as before", None)
     assert found["Revenue"].note == "one purchase without a price counts nothing"
-    assert found["Revenue by lists"].note.startswith("75.0% of the revenue")
+    assert found["Revenue by shelves"].note.startswith("75.0% of the revenue")
     assert found["Conversion"].change == "nothing to compare with"
 
 

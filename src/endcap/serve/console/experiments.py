@@ -17,7 +17,7 @@ from endcap.exposure import CLICKS
 from endcap.replay import Estimate
 from endcap.serve.console.page import Desk, Page, Reading
 from endcap.serve.console.planning import planned
-from endcap.serve.console.plots import ROLE_SHADES
+from endcap.serve.console.plots import ROLE_SHADES, Sheet
 from endcap.serve.console.render import number, percent
 from endcap.serve.console.texts import Words
 from endcap.serve.console.verdicts import chance, verdict
@@ -64,6 +64,7 @@ def show(
     return page(
         "experiments.html",
         active="experiments",
+        files=[] if found is None else _sheets(words, found),
         tests=tests,
         chosen=chosen,
         current=current,
@@ -86,6 +87,21 @@ def show(
         waiting=waiting or (chosen is not None and found is None and not problem),
         explored=EXPLORED,
     )
+
+
+def _sheets(words: Words, found: Report) -> list[Sheet]:
+    """The sums of the arms, and the measures with their intervals."""
+    arms: list[list[str | float | None]] = [[words(f"arm.{arm}"), *sums.values()] for arm, sums in found.sums.items()]
+    head = (words("experiments.arm"), *(words(f"sum.{column}") for column in found.sums["control"]))
+    measures: list[list[str | float | None]] = []
+    for each in found.measures:
+        ends = [
+            end for one in (each.control, each.candidate, each.difference) for end in (one.value, one.low, one.high)
+        ]
+        measures.append([words(f"measure.{each.name}"), *ends, each.p])
+    columns = [f"{words(name)}{end}" for name in ("arm.control", "arm.candidate", "experiments.difference")
+               for end in ("", " 2.5 %", " 97.5 %")]  # fmt: skip
+    return [Sheet("arms", head, arms), Sheet("measures", (words("experiments.measures"), *columns, "p"), measures)]
 
 
 def _report(desk: Desk, name: str) -> Report:

@@ -19,6 +19,9 @@ from endcap.data.sources import duck
 from endcap.engine.columns import Mask
 from endcap.engine.shelf import Shelf
 from endcap.serve.console.page import Reading
+from endcap.serve.console.plots import Sheet
+from endcap.serve.console.render import moment
+from endcap.serve.console.texts import Words
 from endcap.store import figures
 from endcap.store.store import Store
 
@@ -72,7 +75,21 @@ def show(page: Reading) -> Response:
     found = page.figure(key, partial(look, desk.store, live.shelf))
     if found is None:
         return page("waiting.html", active="quality", title=page.words("quality.title"))
-    return page("quality.html", active="quality", found=found, events=EVENTS)
+    return page("quality.html", active="quality", files=_sheets(page.words, found), found=found, events=EVENTS)
+
+
+def _sheets(words: Words, found: Quality) -> list[Sheet]:
+    column, problem, value = words("quality.column"), words("quality.problem"), words("quality.value")
+    summary = found.summary
+    sorts = [] if summary is None else [(each.column, each.problem, each.rows) for each in summary.problem_sorts]
+    columns = ("column", "value", "problem")
+    first = [] if summary is None else [tuple(each[name] for name in columns) for each in summary.problems]
+    unknown = [(each.item_id, each.events, moment(each.last)) for each in found.unknown]
+    return [
+        Sheet("problems", (column, problem, words("quality.rows")), sorts),
+        Sheet("first", (column, value, problem), first),
+        Sheet("unknown", (words("quality.id"), words("overview.events"), words("quality.last")), unknown),
+    ]
 
 
 def look(store: Store, shelf: Shelf) -> Quality:

@@ -22,11 +22,16 @@ FINE = 0.1
 """A change below which it is told in tenths of a percent."""
 
 
+ABOUT = {"click_rate": "clicks per list"}
+"""Figures that are told under another name."""
+
+
 @dataclass(frozen=True)
 class Tile:
     """A figure, and how it was in the time before."""
 
     name: str
+    about: str  # what it means: a text's key
     value: str
     change: str  # in words
     up: bool | None  # None: as it was, or nothing to compare with
@@ -52,7 +57,7 @@ def tiles(words: Words, read: Read, shelf: Shelf, money: Money) -> list[Tile]:
              note: str = "", *, more: bool = True) -> Tile:  # fmt: skip
         text, up = change(words, values, form)
         return Tile(
-            words(f"overview.{name}"), "–" if values[0] is None else form(values[0]), text, up,
+            words(f"overview.{name}"), ABOUT.get(name, name), "–" if values[0] is None else form(values[0]), text, up,
             None if up is None else up == more, plots.spark(course), note,
         )  # fmt: skip
 
