@@ -22,8 +22,13 @@ from scipy.stats import binomtest
 
 import pages
 from endcap import artifact as artifacts
-from endcap.serve.commands import open_shop
+from endcap.demo import stock
+from endcap.serve import commands
+from endcap.serve.config import ServeConfig
 from endcap.serve.run import free_port
+from endcap.serve.run import serve as run
+from endcap.serve.storefront.config import StorefrontConfig
+from endcap.store.store import Store
 from shelves_known import Known
 
 SCRIPT = (Path(__file__).parent / "shelves.js").read_text(encoding="utf-8")
@@ -96,8 +101,21 @@ def serve(place: Path, port: int, model: str) -> None:
     summary = {"serves": summary["chosen"], "intents": {}} | summary  # an older comparison has neither
     summary |= {"serves": model} if model else {}
     data = artifacts.load(place / "models" / summary["serves"]).config.data
-    is_old = "model" in inspect.signature(open_shop).parameters
-    open_shop(place, summary["serves"] if is_old else summary, data, port)
+    earlier = inspect.signature(commands.open_shop).parameters
+    if "configs" not in earlier:  # code that opened a shop at the end of a comparison
+        given = summary["serves"] if "model" in earlier else summary
+        commands.open_shop(place, given, data, port)  # type: ignore[call-arg, arg-type]
+        return
+    stocked = stock(place, data)
+    folder = place / "models" / summary["serves"]
+    store = Store.open(stocked.db)
+    for role, choice in summary["intents"].items():
+        other = choice["model"] != summary["serves"]
+        path = str((place / "models" / choice["model"]).resolve()) if other else None
+        store.set_model(folder.name, role, path, by="benchmark", now=time.time())
+    store.close()
+    shop = StorefrontConfig(demo=True, households=stocked.households)
+    run(ServeConfig(out=folder, db=stocked.db, port=port, storefront=True, shop=shop))
 
 
 def is_open(address: str) -> bool:

@@ -127,7 +127,7 @@ def opening(
         for role in ("live", "previous", "again", "new"):  # of an earlier comparison
             store.set_model(SHOP, role, None, by=BY, now=time.time())
     valid = next(each.valid for each in strict.standings if each.model == strict.serves)
-    training = tuple(config.model.name for config in configs)
+    training = tuple(config.model.name for config in configs if config not in quick)
     _stand(out, Standing(strict.serves, first.train.metric, valid, SHOP, training=training))
     documents = [configuration.without_none(json.loads(json.dumps(asdict(config)))) for config in configs]
     made = Opened(key, documents, stocked.households, (*dataset.facts["notes"], *stocked.notes))
@@ -227,7 +227,7 @@ def _promote(out: Path, comparison: Comparison, models: Sequence[str]) -> str | 
     """
     summary, before, now = comparison.summaries["strict"], standing(out), time.time()
     valid = {each.model: each.valid for each in summary.standings}
-    training = tuple(model for model in models if model not in valid)
+    training = tuple(model for model in models if model not in (*valid, *QUICK))
     after = replace(before, training=training)
     said = None
     with _store(out) as store:
