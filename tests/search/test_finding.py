@@ -90,6 +90,25 @@ def test_contradictions_find_nothing() -> None:
     assert SHOP.ids("red dress not red") == [] or "d1" not in SHOP.ids("red dress not red")
 
 
+def test_words_of_the_other_language() -> None:
+    assert SHOP.ids("棕色皮带")[0] == "b1"
+    assert set(SHOP.exact("手机壳")) == {"c1", "c2", "c3"}
+    assert set(SHOP.exact("水瓶不要吸管")) == {"w2", "w3"}
+
+
+def test_of_what_cannot_be_had_together_the_kind_stays() -> None:
+    assert SHOP.ids("leather dress")[0] in ("d1", "d2", "d3")
+    assert SHOP.find("leather dress").given_up == ("leather",)
+
+
+def test_what_an_attribute_says_is_lacking_is_not_had() -> None:
+    rows = [
+        ("g1", "Bread", "", "", 1.0, None, None, "gluten free", None),
+        ("g2", "Bread", "", "", 1.0, None, None, "gluten", None),
+    ]
+    assert Shop(rows).ids("gluten free bread") == ["g1"]
+
+
 def test_words_written_apart_or_together() -> None:
     rows = [(f"m{n}", title, "", "", 1.0, None, None, None, None) for n, title in enumerate(
         ["Mouse pad", "Gaming mouse pad", "Headset", "Stereo headset"])]  # fmt: skip

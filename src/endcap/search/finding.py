@@ -55,9 +55,8 @@ def find(
     *,
     allowed: Mask,
     sort: Sort | None = None,
-    ties: Floats | None = None,
 ) -> Found:
-    """What fits a query, of the `allowed` (items + 1,) products; `ties` (items + 1,) orders those that fit alike.
+    """What fits a query, of the `allowed` (items + 1,) products.
 
     Hard wishes hold whatever else is found: no product out of the bounds of the price, none that is said to have what
     was not wanted. Words are given up before those, the ones that nothing has together first.
@@ -77,7 +76,8 @@ def find(
     chosen = _enough(priced, ranked) if reading.words.wanted else np.flatnonzero(priced)
     missing = () if exact else _missing(corpus, reading, chosen, ranked)
     exact = 0 if reading.unknown else exact
-    order = _ordered(chosen, ranked, facts, sort or wishes.sort, ties)
+    behind = ranked.fitting <= WHOLE if exact else ~corpus.having(reading.words.kind, named=False)
+    order = _ordered(chosen, ranked, facts, sort or wishes.sort, behind=behind)
     return Found(
         items=order,
         scores=ranked.scores[order].astype(np.float64),
@@ -135,9 +135,9 @@ def _missing(corpus: Corpus, reading: Reading, chosen: Ints, ranked: Ranked) -> 
                  if not corpus.having(name, named=False)[best])  # fmt: skip
 
 
-def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, ties: Floats | None) -> Ints:
-    """What has everything comes before what fits in part."""
-    best = best_first(ranked.scores, items, ties)
+def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, *, behind: Mask) -> Ints:
+    """What has everything comes before what fits in part; where nothing has, what is of the kind before what is not."""
+    best = best_first(ranked.scores, items)
     match sort:
         case "cheap":
             keys = np.nan_to_num(facts.prices[best], nan=np.inf)
@@ -147,4 +147,4 @@ def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, ties: Floats
             keys = -np.nan_to_num(facts.ratings[best], nan=-np.inf)
         case _:
             keys = np.arange(len(best), dtype=np.float64)
-    return best[np.lexsort((keys, ranked.fitting[best] <= WHOLE))]
+    return best[np.lexsort((keys, behind[best]))]

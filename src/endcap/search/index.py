@@ -138,7 +138,8 @@ def _titles(fields: Fields, numbers: dict[str, int], kinds: frozenset[str]) -> t
         pairs.add(item, [number(f"{a} {b}") for a, b in dict.fromkeys(pairwise(name))], 1.0)
         said = [f"-{each}" if _is_lacked(name, place) else each for place, each in enumerate(name)]
         parts = [part for term in row for part in term.parts]
-        attributes = [each for field in ("brand", "category", "attributes") for each in fields.names[field][item - 1]]
+        rest = [each for field in ("brand", "category", "attributes") for each in fields.names[field][item - 1]]
+        attributes = [f"-{each}" if _is_lacked(rest, place) else each for place, each in enumerate(rest)]
         named.add(item, [number(each) for each in (*said, *parts, *attributes)], 1.0)
         alone = {each for place, each in enumerate(name) if not _is_beside(name, place, kinds)}
         beside.add(item, [number(each) for each in name if each not in alone], 1.0)

@@ -17,6 +17,9 @@ BESIDE = 0.8
 LACKS = 1.2
 """What becomes of the score of a product whose title says that it lacks what was not wanted."""
 
+SAYS_WHAT = 2.0
+"""How much more the word that says what it is counts where not all can be had: of red wine, rather wine than red."""
+
 Mask = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
@@ -89,9 +92,10 @@ def rank(corpus: Corpus, words: Words) -> Ranked:
         for name in alternatives:
             for items, weights in _postings(corpus, name):
                 own[items] = np.maximum(own[items], rarity * weights)
+        weight = rarity * (SAYS_WHAT if words.kind in alternatives else 1.0)
         scores += own
-        fitting += rarity * (own > 0)
-        whole += rarity
+        fitting += weight * (own > 0)
+        whole += weight
     has = scores > 0
     for name in words.pairs:
         for items, weights in _postings(corpus, name):
@@ -113,10 +117,9 @@ def unwanted(corpus: Corpus, words: Words) -> Mask:
     return found
 
 
-def best_first(scores: Scores, items: Ints, ties: NDArray[np.floating] | None = None) -> Ints:
-    """Items by score; of the same score those with more of `ties` (items + 1,), else the earlier ones."""
-    second = np.zeros(len(items)) if ties is None else -ties[items]
-    return items[np.lexsort((items, second, -scores[items]))]
+def best_first(scores: Scores, items: Ints) -> Ints:
+    """Items by score; of the same score the earlier ones."""
+    return items[np.lexsort((items, -scores[items]))]
 
 
 def _postings(corpus: Corpus, name: str) -> Iterator[tuple[Ints, Scores]]:

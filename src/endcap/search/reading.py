@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from endcap.search.lexicon import translated
 from endcap.search.ranking import Corpus, Words
 from endcap.search.spelling import Speller, likeliest
 from endcap.search.terms import Term, terms
@@ -79,6 +80,8 @@ def _ways(
     for other, joined in ((place + 1, "{0}{1}"), (place - 1, "{1}{0}")):
         if 0 <= other < len(meant) and corpus.count(found := joined.format(name, meant[other].name)):
             return [found]
+    if meaning := translated(name, lambda each: corpus.count(each) > 0):
+        return meaning
     return _split(corpus, name) or _begun(speller, name, last=place == len(meant) - 1) or _spelt(
         corpus, speller, name, known
     )  # fmt: skip
@@ -126,8 +129,13 @@ def _unwanted(corpus: Corpus, speller: Speller, text: str) -> tuple[str, ...]:
     for term in terms(text):
         if term.name in EMPTY:
             continue
-        near = [] if corpus.count(term.name) else speller.near(term.name)
-        found.append(near[0][1] if near else term.name)
+        if corpus.count(term.name):
+            found.append(term.name)
+        elif other := translated(term.name, lambda each: corpus.count(each) > 0):
+            found += other
+        else:
+            near = speller.near(term.name)
+            found.append(near[0][1] if near else term.name)
     return tuple(dict.fromkeys(found))
 
 

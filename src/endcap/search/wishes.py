@@ -163,13 +163,13 @@ _OR = re.compile(r"\s+(?:or|and|nor)\s+(?:no\s+|without\s+)?|\s*[/&]\s*|或者?|
 
 
 def _without(found: Wishes) -> Wishes:
-    """Negations, taken out of the text; of `sulfate free` the words stay, since titles say it so."""
+    """Negations, taken out of the text; of `sulfate free` the word stays, since titles say it so."""
     unwanted: list[str] = []
 
     def take(match: re.Match[str]) -> str:
         own = next(name for name in ("en", "minus", "free", "zh") if match[name])
         unwanted.extend(part.strip() for part in _OR.split(match[own]) if part.strip())
-        return match[0] if own == "free" else " "
+        return match["free"] if own == "free" else " "
 
     text = _NOT.sub(take, found.text)
     return replace(found, text=text, unwanted=tuple(dict.fromkeys(unwanted)))
