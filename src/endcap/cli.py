@@ -21,25 +21,24 @@ from rich.markup import escape
 
 from endcap import alike as likeness
 from endcap import artifact as artifacts
+from endcap import check_command, live_commands, look_report, look_screen, screen, tune_commands
 from endcap import compare as comparisons
 from endcap import config as configuration
 from endcap import demo as demonstration
-from endcap import live_commands, look_report, look_screen, screen, tune_commands
 from endcap import look as looking
 from endcap.arrivals import with_arrivals
 from endcap.artifact import Artifact
 from endcap.config import Config
 from endcap.data import backend as backends
 from endcap.data import sources
-from endcap.data.aliases import resolve
-from endcap.data.check import all_problems, summarise
 from endcap.data.dataset import DataConfig, fingerprint, prepare_locally
 from endcap.data.errors import InputError
 from endcap.data.interactions import KIND_INDEX, Histories, from_table
+from endcap.data.logs import read_logs
 from endcap.data.mark import SplitConfig
 from endcap.data.places import write
 from endcap.data.read_catalog import read_catalog
-from endcap.data.schema import GOALS, validate, validate_items
+from endcap.data.schema import GOALS, validate
 from endcap.data.sources.recognise import split_columns
 from endcap.data.split import merged, questions, split
 from endcap.describe import candidates, describe
@@ -47,7 +46,22 @@ from endcap.evaluation import measure
 from endcap.examples import history_of, top_items
 from endcap.experiment import run
 from endcap.fitting import most_epochs
-from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
+from endcap.options import (
+    Asked,
+    CarryOption,
+    FormatOption,
+    HeaderOption,
+    ItemsOption,
+    JsonOption,
+    KindOption,
+    MapOption,
+    TimeFormatOption,
+    TimezoneOption,
+    WhereOption,
+    data_config,
+    pairs,
+    with_events,
+)
 from endcap.publish import publish
 from endcap.results import plain
 from endcap.serve import commands
@@ -114,52 +128,6 @@ def root(
 
 
 @app.command()
-def check(
-    events: EventsArgument,
-    items: ItemsOption = None,
-    format: FormatOption = None,  # noqa: A002
-    map: MapOption = None,  # noqa: A002
-    kind: KindOption = None,
-    problems: Annotated[
-        Path | None, typer.Option("--problems", metavar="FILE.csv", help="Write every problem there, row by row.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Look at a log: what is in it, what is wrong with it, row by row.
-
-    Exits with 0, or with 2 if the data cannot be used.
-
-    `endcap check events.csv --items products.csv`
-
-    `endcap check events.csv --problems problems.csv --json`
-
-    `endcap check log.csv --map item_id=sku --map time=created --kind seen=view`
-    """
-    backend = backends.local()
-    with screen.steps() as step:
-        step("reading")
-        tables = sources.read(backend, Path(events), format=format, columns=pairs(map, "--map"), items=items)
-        step("checking every row")
-        validated = validate(backend, tables.events, now=time.time(), kinds=pairs(kind, "--kind"))
-        validated = resolve(backend, validated, tables.aliases)
-        catalogue = None if tables.items is None else validate_items(backend, tables.items)
-        step("summarising")
-        summary = summarise(backend, validated, catalogue, broken=tables.problems)
-        if problems:
-            step("writing the problems")
-            every = all_problems(backend, validated, catalogue, tables.problems).orderBy("row", "column")
-            pyarrow.csv.write_csv(every.toArrow(), problems)
-    if as_json:
-        about = {"format": tables.format, "columns": tables.columns, **asdict(summary)}
-        about["notes"] = [*tables.notes, *summary.notes]
-        _print(about)
-    else:
-        screen.check(tables, summary)
-    if not summary.usable:
-        raise InputError(f"{events} cannot be used: {summary.reason}")
-
-
-@app.command()
 def compare(
     events: EventsArgument,
     out: Annotated[Path, typer.Option("--out", help="Where results, report and models go.")],
@@ -187,6 +155,11 @@ def compare(
     set: Annotated[  # noqa: A002
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Changes every config; repeatable.")
     ] = None,
+    where: WhereOption = None,
+    carry: CarryOption = None,
+    header: HeaderOption = None,
+    time_format: TimeFormatOption = None,
+    timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train and evaluate models on one split, and say which to use and why.
@@ -199,17 +172,10 @@ def compare(
 
     `endcap compare Beauty.txt.gz --split leave-one-out --refit --out runs/beauty`
     """
-    data = DataConfig(
-        events=events,
-        items=str(items) if items else None,
-        images=str(images) if images else None,
-        format=format,
-        columns=pairs(map, "--map"),
-        kinds=pairs(kind, "--kind"),
-        goal=goal,
-        min_rating=min_rating,
-        repeats=repeats,
-    )
+    data = data_config(events, items, format, map, kind, Asked(where, carry, header, time_format, timezone))
+    data = replace(data, images=str(images) if images else data.images)
+    data = replace(data, goal=goal or data.goal, min_rating=min_rating if min_rating is not None else data.min_rating)
+    data = replace(data, repeats=repeats if repeats != "auto" else data.repeats)
     changes = [*_told(images, use), *(set or [])]
     configs = [
         _config(name.strip(), data, SplitConfig(method=split), changes) for name in models.split(",") if name.strip()
@@ -353,7 +319,7 @@ def evaluate(
             )
         _unchanged(artifact, out)
     else:
-        data = replace(data, events=events)
+        data = with_events(data, events)
     with screen.steps() as step:
         if events is None:
             dataset = prepare_locally(data, artifact.config.clean, artifact.config.split, on_step=step)
@@ -362,7 +328,7 @@ def evaluate(
             catalog_ids = candidates(artifact.config, dataset)
             parts = split(table, data.goal, data.min_rating, catalog_ids=catalog_ids)
             if parts.train.vocabulary != artifact.vocabulary:
-                raise InputError(f"{out} was trained on {data.events} as an older endcap read it; train again")
+                raise InputError(f"{out} was trained on {data.name} as an older endcap read it; train again")
             queries, log = parts.test, parts.train
         else:
             table = _named(_events_table(data), artifact.aliases)
@@ -373,7 +339,7 @@ def evaluate(
             )
         if not len(queries):  # of new data: the held-out part had some when the model was trained
             raise InputError(
-                f"found no question in {data.events}: expected users with an earlier event"
+                f"found no question in {data.name}: expected users with an earlier event"
                 + (" and events after the time the model was trained up to" if artifact.facts.get("cuts") else "")
             )
         step("ranking")
@@ -382,14 +348,14 @@ def evaluate(
         vectors = None if told is None else told.products.of(artifact.vocabulary.ids).code.vectors
         categories = artifact.catalog.categories
         metrics, _ = measure(artifact.model, queries, log, categories=categories, vectors=vectors, repeat=repeat)
-    about = {"model": artifact.config.model.name, "data": data.events, "questions": len(queries), "masked": not repeat}
+    about = {"model": artifact.config.model.name, "data": data.name, "questions": len(queries), "masked": not repeat}
     if events is not None and not artifact.facts.get("cuts"):
         about["note"] = "the model has no time cut: it may have been trained on some of these events"
     if as_json:
         _print({**about, "metrics": metrics})
     else:
         figures = {name: f"{value:.4f}" for name, value in metrics.items()}
-        screen.out.print(screen.facts({**about, **figures}, f"{out}: {data.events}"))
+        screen.out.print(screen.facts({**about, **figures}, f"{out}: {data.name}"))
 
 
 def _unchanged(artifact: Artifact, out: Path) -> None:
@@ -407,7 +373,7 @@ def _unchanged(artifact: Artifact, out: Path) -> None:
 def _events_table(data: DataConfig) -> Any:
     """The validated events of a file, not split: for new data and for one user's history."""
     backend = backends.local()
-    tables = sources.read(backend, Path(data.events), format=data.format, columns=data.columns)
+    tables = read_logs(backend, data.all_logs)
     validated = validate(backend, tables.events, now=time.time(), kinds=data.kinds)
     return validated.events.toArrow()
 
@@ -462,7 +428,7 @@ def recommend(
     if user is not None or events is not None:
         if history or events is None or user is None:
             raise InputError("expected either --user ID with --events LOG, or --history ID")
-        past = _history_of_user(user, replace(artifact.config.data, events=events), artifact)
+        past = _history_of_user(user, with_events(artifact.config.data, events), artifact)
     else:
         past, unknown = history_of(history or [], artifact)
     if unknown:
@@ -477,7 +443,7 @@ def recommend(
 def _history_of_user(user: str, data: DataConfig, artifact: Artifact) -> Histories:
     log = from_table(_named(_events_table(data), artifact.aliases), artifact.vocabulary)
     if user not in log.user_ids:
-        raise InputError(f"found no user {user!r} in {data.events}; expected one of its user ids")
+        raise InputError(f"found no user {user!r} in {data.name}; expected one of its user ids")
     return log.take(np.array([log.user_ids.index(user)])).known()
 
 
@@ -609,7 +575,10 @@ def demo(
     screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
-for _command in (tune_commands.tune, commands.load, commands.serve, live_commands.update, live_commands.experiment):
+for _command in (
+    check_command.check, tune_commands.tune, commands.load, commands.serve, live_commands.update,
+    live_commands.experiment,
+):  # fmt: skip
     app.command()(_command)
 
 

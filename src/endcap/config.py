@@ -44,6 +44,7 @@ def sections(of: type) -> set[type]:
 for _section in sections(Config):
     _section.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
 _CONFIG: TypeAdapter[Config] = TypeAdapter(Config)
+_DATA: TypeAdapter[DataConfig] = TypeAdapter(DataConfig)
 _MODEL: TypeAdapter[ModelConfig] = TypeAdapter(Annotated[ModelConfig, Field(discriminator="name")])
 
 
@@ -62,6 +63,15 @@ def read(path: Path) -> dict[str, Any]:
         raise InputError(f"found no file {path}; expected a TOML with [data] and [model]") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path} is no TOML: {error}") from error
+
+
+def data(path: Path) -> DataConfig:
+    """The [data] of a TOML, whatever else is in it; raises InputError where it has none."""
+    document = read(path)
+    try:
+        return _DATA.validate_python(document.get("data", {}))
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(error)}") from error
 
 
 def check(document: Mapping[str, Any], name: str) -> Config:

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from endcap.data import backend as backends
-from endcap.data import sources
 from endcap.data.aliases import resolve
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.catalog import NUMBERS, Catalog
 from endcap.data.check import ProblemSort, all_problems
 from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
+from endcap.data.logs import read_logs
 from endcap.data.schema import Validated, validate, validate_items
 from endcap.features.cells import texts
 from endcap.store.checks import identifier
@@ -106,12 +106,12 @@ class _Log:
 
 def _read(backend: Backend, data: DataConfig, now: float) -> _Log:
     items = Path(data.items) if data.items else None
-    tables = sources.read(backend, Path(data.events), format=data.format, columns=data.columns, items=items)
+    tables = read_logs(backend, data.all_logs, items)
     validated = validate(backend, tables.events, now=now, kinds=data.kinds)
     validated = resolve(backend, validated, tables.aliases)
     catalogue = None if tables.items is None else validate_items(backend, tables.items)
     refused = _sorts(backend, all_problems(backend, validated, catalogue, tables.problems))
-    events, untimed = _numbered(backend, validated, data.events)
+    events, untimed = _numbered(backend, validated, data.name)
     if untimed:
         refused["time", "no time; row left out"] += untimed
     return _Log(

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +13,11 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from endcap.data import sources
 from endcap.data.aliases import resolve
 from endcap.data.backend import Backend, local
 from endcap.data.clean import CleanConfig
 from endcap.data.errors import InputError
+from endcap.data.logs import LogConfig, read_logs
 from endcap.data.mark import SplitConfig
 from endcap.data.prepare import prepare_tables
 from endcap.data.schema import validate, validate_items
@@ -27,15 +27,38 @@ from endcap.data.schema import validate, validate_items
 class DataConfig:
     """Which files, how they are read, and what is asked of them."""
 
-    events: str  # the log: a file, a folder, or completejourney
+    events: str = ""  # the log: a file, a folder, or completejourney
     items: str | None = None  # the catalogue: a file or a folder
     images: str | None = None  # photos of the products: a folder or a zip; the catalogue may also hold addresses
     format: str | None = None  # guessed where not given
-    columns: dict[str, str] = field(default_factory=dict)  # canonical name -> the file's column
+    columns: dict[str, str] = field(default_factory=dict)  # canonical name -> the file's column, or a place in it
     kinds: dict[str, str] = field(default_factory=dict)  # the file's word -> view, cart, purchase, review, ...
+    kind: str | None = None  # what every row is, where the file has no words for it
+    where: tuple[str, ...] = ()  # COLUMN=VALUE or COLUMN!=VALUE: the rows that are kept
+    carry: str | None = None  # the column of orders whose head stands on one of their rows alone
+    header: tuple[str, ...] = ()  # names of the columns, of a file without a header
+    time_format: str | None = None  # day-first, month-first, excel, or such as %d.%m.%Y %H:%M
+    timezone: str | None = None  # of times that name none, such as Asia/Shanghai
+    logs: tuple[LogConfig, ...] = ()  # instead of events: several logs, each with keys of its own
     goal: Literal["view", "cart", "purchase", "review"] | None = None  # the kind to predict; none: whatever is next
     min_rating: float | None = None  # reviews below it are no answers: a one-star review is not love
     repeats: Literal["auto", "mask", "allow"] = "auto"  # whether seen items may be shown
+
+    def __post_init__(self) -> None:
+        if not self.events and not self.logs:
+            raise ValueError("missing key data.events, or [[data.logs]] for several logs")
+        if self.events and self.logs:
+            raise ValueError("found both events and [[data.logs]]; name all logs in [[data.logs]]")
+
+    @property
+    def all_logs(self) -> tuple[LogConfig, ...]:
+        """The logs, in the order in which they are read."""
+        return self.logs or (LogConfig(**{each.name: getattr(self, each.name) for each in fields(LogConfig)}),)
+
+    @property
+    def name(self) -> str:
+        """What the log is called: its path, or those of all logs."""
+        return self.events or " + ".join(each.events for each in self.logs)
 
 
 @dataclass(frozen=True)
@@ -85,11 +108,8 @@ def prepare(
 
     Raises InputError where the data cannot be used.
     """
-    path = Path(data.events)
     on_step("reading")
-    tables = sources.read(
-        backend, path, format=data.format, columns=data.columns, items=Path(data.items) if data.items else None
-    )
+    tables = read_logs(backend, data.all_logs, Path(data.items) if data.items else None)
     on_step("checking")
     validated = validate(backend, tables.events, now=time.time(), kinds=data.kinds)
     validated = resolve(backend, validated, tables.aliases)
@@ -98,12 +118,21 @@ def prepare(
     prepared = prepare_tables(backend, validated, clean, split)
     table = prepared.events.toArrow()
     if not len(table):
-        raise InputError(f"{data.events}: found no usable event; run `endcap check {data.events}` to see why")
+        raise InputError(f"{data.name}: found no usable event; run `endcap check {data.name}` to see why")
+    kinds = set(table["kind"].unique().to_pylist())
+    if data.goal and data.goal not in kinds:
+        why = "since the log names no kinds" if "kind" not in tables.columns else "as their words for kinds are read"
+        raise InputError(
+            f"{data.name}: found no {data.goal}: all {len(table):,} events are {', '.join(sorted(kinds))}, {why};"
+            f" --kind {data.goal} says that every row is one, --kind WORD={data.goal} what a word means"
+        )
     return Dataset(
-        name=path.name.split(".")[0] or data.events,
+        name=" + ".join(Path(each.events).name.split(".")[0] or each.events for each in data.all_logs),
         table=table,
         items=None if catalogue is None else catalogue.items.toArrow(),
-        files=fingerprint([path, *[Path(given) for given in (data.items, data.images) if given]]),
+        files=fingerprint(
+            [Path(given) for given in (*(each.events for each in data.all_logs), data.items, data.images) if given]
+        ),
         aliases={}
         if tables.aliases is None
         else dict(zip(*tables.aliases.toArrow().to_pydict().values(), strict=True)),

@@ -79,7 +79,12 @@ def number(backend: Backend, name: str, kind: str) -> Parsed:
     problem = F.when(F.isnan(parsed), F.lit("not a number; value left empty"))
     problem = problem.when(F.abs(parsed) == F.lit("Infinity").cast("double"), F.lit("infinite; value left empty"))
     if least is not None:
-        problem = problem.when(parsed < least, F.lit(f"below {least:g}; value left empty"))
+        below = (
+            "below 0, a return or a correction; row left out"
+            if name == "quantity"
+            else f"below {least:g}; value left empty"
+        )
+        problem = problem.when(parsed < least, F.lit(below))
     if kind == "string":
         missing = parsed.isNull() & given.isNotNull() & (F.trim(given) != "")
         problem = problem.when(missing, F.lit("not a number; value left empty"))

@@ -117,6 +117,8 @@ def validate(
     if "kind" in types:
         columns.append(F.col("kind").cast("string").alias("kind"))
     usable = F.concat_ws("", *[parsed[name].fault for name in unusable]) == ""
+    if "quantity" in parsed:
+        usable = usable & F.coalesce(F.col("quantity_number") >= 0, F.lit(True))
     columns += [
         F.concat_ws(parse.FAULT, *[column.fault for column in parsed.values()]).alias("faults"),
         usable.alias("usable"),
@@ -145,7 +147,7 @@ def validate(
         table = table.filter(~wrong)
     else:
         name = "review" if "rating" in types else default_kind
-        notes.append(f"kind: the source has none, every event is read as {name}")
+        notes.append(f"kind: the source has none, every event is read as {name}; --kind purchase says otherwise")
         kind = F.lit(name)
     events = table.filter(F.col("usable")).select(
         *[

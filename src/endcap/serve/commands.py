@@ -14,7 +14,20 @@ from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
 from endcap.load import Loaded
 from endcap.load import load as read_into
-from endcap.options import FormatOption, ItemsOption, JsonOption, KindOption, MapOption, pairs
+from endcap.options import (
+    Asked,
+    CarryOption,
+    FormatOption,
+    HeaderOption,
+    ItemsOption,
+    JsonOption,
+    KindOption,
+    MapOption,
+    TimeFormatOption,
+    TimezoneOption,
+    WhereOption,
+    data_config,
+)
 from endcap.results import plain
 from endcap.serve.config import ServeConfig, zone_of
 from endcap.serve.run import free_port
@@ -136,6 +149,11 @@ def load(
     format: FormatOption = None,  # noqa: A002
     map: MapOption = None,  # noqa: A002
     kind: KindOption = None,
+    where: WhereOption = None,
+    carry: CarryOption = None,
+    header: HeaderOption = None,
+    time_format: TimeFormatOption = None,
+    timezone: TimezoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put a log and a catalogue into the database of a server; a second run adds nothing.
@@ -146,13 +164,7 @@ def load(
 
     `endcap load events.parquet --db postgresql://shop@localhost/shop --json`
     """
-    data = DataConfig(
-        events=events,
-        items=str(items) if items else None,
-        format=format,
-        columns=pairs(map, "--map"),
-        kinds=pairs(kind, "--kind"),
-    )
+    data = data_config(events, items, format, map, kind, Asked(where, carry, header, time_format, timezone))
     try:
         store = Store.open(db)
     except Unavailable as error:

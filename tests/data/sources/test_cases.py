@@ -80,6 +80,18 @@ def test_a_case_is_read_as_it_is_meant(
     assert summary.problem_sorts == ()
 
 
+def test_returns_are_no_purchases() -> None:
+    _, summary = seen(case("orders_with_returns.csv"))
+    assert summary.kinds == {"purchase": 120}
+    (sort,) = summary.problem_sorts
+    assert (sort.column, sort.problem, sort.rows) == ("quantity", "below 0, a return or a correction; row left out", 12)
+
+
+def test_a_column_can_be_an_order_alone() -> None:
+    _, summary = seen(case("steps_as_clock.inter"), columns={"order": "timestamp"})
+    assert (summary.events, summary.first_time) == (120, None)
+
+
 REFUSED = [
     ("ratings_without_header.tsv", "looks like data, so it has no header.*--header"),
     ("list_of_items.parquet", r"item_id holds lists|item_id \(item_id\) holds lists.*item_id\[\]"),

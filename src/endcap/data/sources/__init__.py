@@ -1,6 +1,7 @@
 """One file per format; a new one is named here, the more particular ones first."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from endcap.data.backend import Backend
@@ -46,6 +47,9 @@ FORMATS: tuple[Format[Tables], ...] = (
     delimited.CSV,
     sequences.FORMAT,
 )
+PLAIN = ("csv", "tsv", "parquet", "jsonl", "recbole", "personalize")
+"""Formats whose rows are events, and whose columns can be named."""
+
 CATALOGUES: tuple[Format[Items], ...] = (
     folders.CATALOGUE,
     shopify.CATALOGUE,
@@ -83,7 +87,15 @@ def read(
         catalogue = read_items(backend, items, columns=of_items)
         return with_items(simulated.read(backend, catalogue), catalogue)
     form, source = choose(FORMATS, path, format, log)
-    tables = understood(backend, form.read(backend, source, of_events), log)
+    if not (log.is_plain or form.name in PLAIN):
+        raise InputError(
+            f"{path} is {form.name}, whose columns are fixed: --where, --carry and --header are for"
+            f" {', '.join(PLAIN)}; name one of these with --format"
+        )
+    tables = form.read(backend, source, of_events)
+    if log.kind:
+        tables = replace(tables, events=tables.events.withColumn("kind", backend.F.lit(log.kind)))
+    tables = understood(backend, tables, log)
     return with_items(tables, read_items(backend, items, columns=of_items)) if items else tables
 
 

@@ -20,7 +20,8 @@ class Condition:
     keeps: bool
 
     def __str__(self) -> str:
-        return " or ".join(f"{self.column}{'=' if self.keeps else '!='}{value}" for value in self.values)
+        sign, word = ("=", " or ") if self.keeps else ("!=", " and ")
+        return word.join(f"{self.column}{sign}{value}" for value in self.values)
 
 
 @dataclass(frozen=True)

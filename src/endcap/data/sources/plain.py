@@ -120,7 +120,6 @@ def _on_spark(
         raise InputError(f"{source.path}: Spark reads plain columns; what else is asked of it needs the local backend")
     records, problems = plain.spark(backend, source, used(origins))
     renamed = [_spark_column(backend, each).alias(column) for column, each in origins.items()]
-    renamed += [backend.F.lit(source.log.kind).alias("kind")] if source.log.kind else []
     return records.select("row", *renamed), problems, [f"read {_files(source)} on Spark"]
 
 

@@ -13,6 +13,7 @@ from endcap.data.sources.duck import ROW, Scan, frame, literal_name, local, read
 from endcap.data.sources.guess import event_columns, item_columns
 from endcap.data.sources.plain import others, unique
 from endcap.data.sources.recognise import with_items
+from endcap.data.sources.rows import asked, selected
 from endcap.data.sources.source import Source, fields, find, head
 from endcap.data.sources.tables import Format, Items, Mapped, Tables
 
@@ -27,18 +28,20 @@ def read(backend: Backend, source: Source, given: Mapped) -> Tables:
         raise InputError(
             f"{source.path} holds {len(files)} .inter files ({', '.join(f.name for f in files)}); give one"
         )
+    connection = local(backend, source, "recbole")
     columns: dict[str, str] = {}
     selects, notes, problems, before = [], [], [], 0
     for file, part in parts.items():
         scan, names = _scan(backend, find(file))
         columns = event_columns(names, given, str(file))
-        selected = [f"{literal_name(name)} AS {literal_name(column)}" for column, name in columns.items()]
-        selected += [f"'{part}' AS part"] if part else []
-        selects.append(f"SELECT {ROW} + {before} AS row, {', '.join(selected)} FROM {scan.name}")
+        made, told = selected(connection, scan, asked(columns, source.log, names, str(file)), source.log)
+        columns.pop("order", None)
+        own = [literal_name(column) for column in columns] + ([f"'{part}' AS part"] if part else [])
+        selects.append(f"SELECT row + {before} AS row, {', '.join(own)} FROM {made}")
+        notes += told
         problems += [scan.problems] if scan.problems else []
         before += scan.records
         notes.append(f"read {scan.records:,} interactions from {file.name}")
-    connection = local(backend, source, "recbole")
     tables = Tables(
         "recbole",
         frame(backend, view(connection, " UNION ALL ".join(selects))),

@@ -63,8 +63,7 @@ def selected(
     taken = [f"{value(origins[name], opened.places, types)} AS {literal_name(name)}" for name in ours]
     if order:
         notes.append(f"rows are in the order of {', '.join(columns([origins['order']]))}")
-    kind = [f"{literal(log.kind)} AS kind"] if log.kind else []
-    return view(connection, f"SELECT {row} AS row, {', '.join([*taken, *kind])} FROM ({query})"), notes
+    return view(connection, f"SELECT {row} AS row, {', '.join(taken)} FROM ({query})"), notes
 
 
 def _carried(connection: duckdb.DuckDBPyConnection, query: str, origins: Mapping[str, Origin]) -> tuple[str, str]:
