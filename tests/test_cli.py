@@ -357,7 +357,7 @@ def test_train_writes_an_artifact_and_json(tmp_path: Path, endcap: Callable[...,
         ("[train]\nepochz = 3\n", [], "unknown key train.epochz"),
         ("", ["train.epochz=3"], "unknown key train.epochz"),
         ("", ["data.goal=love"], "data.goal"),
-        ("", ["data.goal=review"], "found no validation question"),
+        ("", ["data.goal=review"], "found no review: all"),
         ("[", [], "is no TOML"),
     ],
 )

@@ -21,13 +21,14 @@ from rich.markup import escape
 
 from endcap import alike as likeness
 from endcap import artifact as artifacts
-from endcap import check_command, live_commands, look_report, look_screen, screen, tune_commands
 from endcap import compare as comparisons
 from endcap import config as configuration
 from endcap import demo as demonstration
+from endcap import live_commands, look_report, look_screen, screen, tune_commands
 from endcap import look as looking
 from endcap.arrivals import with_arrivals
 from endcap.artifact import Artifact
+from endcap.check_command import check
 from endcap.config import Config
 from endcap.data import backend as backends
 from endcap.data import sources
@@ -576,7 +577,7 @@ def demo(
 
 
 for _command in (
-    check_command.check, tune_commands.tune, commands.load, commands.serve, live_commands.update,
+    check, tune_commands.tune, commands.load, commands.serve, live_commands.update,
     live_commands.experiment,
 ):  # fmt: skip
     app.command()(_command)
