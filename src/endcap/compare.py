@@ -324,7 +324,7 @@ def _key(dataset: Dataset) -> str:
 def keyed(configs: Sequence[Config]) -> str:
     """Of all that a comparison depends on, told without reading the log: files, settings and code."""
     data = configs[0].data
-    files = fingerprint([Path(given) for given in (data.events, data.items, data.images) if given])
+    files = fingerprint(data.paths)
     whole = json.dumps([code_hash(), files, [asdict(config) for config in configs]], sort_keys=True, default=str)
     return hashlib.sha256(whole.encode()).hexdigest()
 

@@ -56,6 +56,11 @@ class DataConfig:
         return self.logs or (LogConfig(**{each.name: getattr(self, each.name) for each in fields(LogConfig)}),)
 
     @property
+    def paths(self) -> list[Path]:
+        """Every file or folder that is read."""
+        return [Path(given) for given in (*(each.events for each in self.all_logs), self.items, self.images) if given]
+
+    @property
     def name(self) -> str:
         """What the log is called: its path, or those of all logs."""
         return self.events or " + ".join(each.events for each in self.logs)
@@ -130,9 +135,7 @@ def prepare(
         name=" + ".join(Path(each.events).name.split(".")[0] or each.events for each in data.all_logs),
         table=table,
         items=None if catalogue is None else catalogue.items.toArrow(),
-        files=fingerprint(
-            [Path(given) for given in (*(each.events for each in data.all_logs), data.items, data.images) if given]
-        ),
+        files=fingerprint(data.paths),
         aliases={}
         if tables.aliases is None
         else dict(zip(*tables.aliases.toArrow().to_pydict().values(), strict=True)),

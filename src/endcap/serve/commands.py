@@ -10,7 +10,6 @@ import typer
 
 from endcap import demo_training, screen
 from endcap.config import Config
-from endcap.data.dataset import DataConfig
 from endcap.data.errors import InputError
 from endcap.load import Loaded
 from endcap.load import load as read_into
