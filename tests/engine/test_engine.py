@@ -63,6 +63,18 @@ def walked(*items: str) -> tuple[Step, ...]:
     return tuple(Step(item) for item in items)
 
 
+def test_a_product_as_it_is_now(engine: Engine) -> None:
+    before = engine.item("i3")
+    assert before["title"] == "red thing aaa"
+    assert before["colour"] == ["red"]
+    engine.put_items([{"item_id": "i3", "price": 5, "colour": ["red", "blue"], "brand": None}])
+    assert engine.item("i3") == {name: value for name, value in before.items() if name != "brand"} | {
+        "price": 5.0, "colour": ["red", "blue"],
+    }  # fmt: skip
+    engine.delete_items(["i3"])
+    assert engine.item("i3") == engine.item("never") == {}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_served_is_what_was_measured(name: str, places: dict[str, Path]) -> None:
     artifact, engine = artifacts.load(places[name]), Engine.open(places[name])

@@ -144,6 +144,9 @@ class FakeEngine:
         if self.store is not None:
             self.store.ping()
 
+    def item(self, item_id: str) -> dict[str, Any]:
+        return {"item_id": item_id, **self.rows[item_id]} if item_id in self.rows else {}
+
     def put_items(self, rows: Sequence[Mapping[str, Any]], photos: Mapping[str, bytes] | None = None) -> int:
         for item_id, photo in (photos or {}).items():
             if not photo:

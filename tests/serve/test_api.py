@@ -35,7 +35,8 @@ def test_a_request_as_the_engine_gets_it(client: TestClient, engine: FakeEngine)
     answer = client.post("/v1/recommendations", json=body).json()
     assert answer["unknown"] == ["gone"]  # ignored and named
     assert answer["items"][0]["reason"] == {
-        "text": "because", "events": ["gone"], "features": [], "kind": "popular", "rule": None, "had": None,
+        "text": "because", "events": ["gone"], "titles": [], "features": [], "kind": "popular", "rule": None,
+        "had": None,
     }  # fmt: skip
     ((ask,),) = engine.asked
     assert ask.visitor == Visitor("u1", "s1")
@@ -101,6 +102,13 @@ def test_the_catalogue_changes(client: TestClient, engine: FakeEngine) -> None:
     assert client.delete("/v1/items/tea").json() == {"revision": 4}
     ids = [item["id"] for item in client.post("/v1/recommendations", json={}).json()["items"]]
     assert ids == ["milk", "rum", "gin", "ale"]
+
+
+def test_a_product_as_it_is_now(client: TestClient) -> None:
+    client.put("/v1/items/a%2Fb", json={"title": "New", "price": 3})
+    assert client.get("/v1/items/a%2Fb").json() == {"item_id": "a/b", "title": "New", "price": 3}
+    response = client.get("/v1/items/nothing")
+    assert (response.status_code, code(response)) == (404, "not_found")
 
 
 def test_a_photo_is_its_bytes(client: TestClient, engine: FakeEngine) -> None:

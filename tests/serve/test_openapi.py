@@ -21,8 +21,8 @@ from tests.serve.conftest import SECRET, bearer
 from tests.serve.fakes import FakeEngine
 
 ROUTES = {
-    "GET": ["/metrics", "/v1/health/live", "/v1/health/ready", "/v1/items/{item_id}/similar", "/v1/models", "/v1/rules",
-            "/v1/rules/{rule_id}", "/v1/suggest", "/v1/users/{user_id}"],
+    "GET": ["/metrics", "/v1/health/live", "/v1/health/ready", "/v1/items/{item_id}",
+            "/v1/items/{item_id}/similar", "/v1/models", "/v1/rules", "/v1/rules/{rule_id}", "/v1/suggest", "/v1/users/{user_id}"],
     "POST": ["/v1/events", "/v1/items", "/v1/pages", "/v1/recommendations", "/v1/search", "/v1/visitors"],
     "PUT": ["/v1/items/{item_id}", "/v1/items/{item_id}/photo", "/v1/models", "/v1/rules/{rule_id}"],
     "DELETE": ["/v1/items/{item_id}", "/v1/rules/{rule_id}", "/v1/users/{user_id}"],
@@ -74,6 +74,14 @@ def test_every_route_is_there_with_its_keys(client: TestClient) -> None:
         "/v1/visitors",
     ]
     assert not page["paths"]["/v1/health/live"]["get"]["security"]
+
+
+def test_operations_are_called_as_what_they_do(client: TestClient) -> None:
+    page = client.get("/openapi.json").json()
+    names = [each["operationId"] for methods in page["paths"].values() for each in methods.values()]
+    assert len(set(names)) == len(names)
+    assert {"recommend", "record_events", "get_item", "put_item", "delete_item", "list_rules", "put_rule"} <= {*names}
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) and "v1" not in name for name in names)
 
 
 def test_every_reference_leads_somewhere(client: TestClient) -> None:

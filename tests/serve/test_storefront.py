@@ -625,6 +625,17 @@ def test_no_two_shelves_of_a_page_share_a_product(shop: str, open_page: Open, he
     assert not {"i5", "i6", "i12"} & {*found}  # they know where these are
 
 
+def test_a_shelf_alone_on_a_page_may_ask_anew_before_its_answer(shop: str, open_page: Open) -> None:
+    page = open_page()
+    page.goto(f"{shop}/shop/product/i3")
+    shelf(page, "Often next")
+    page.evaluate(
+        """async () => { const shelf = document.querySelector('endcap-shelf[slot=product]');
+        for (const k of [3, 4, 5]) { shelf.setAttribute('k', k); for (let n = 3; n; n--) await Promise.resolve(); } }"""
+    )
+    page.locator("endcap-shelf[slot=product] [part=card]").nth(4).wait_for()  # and no error, which would fail here
+
+
 def everything(page: Any) -> None:
     """Scrolls through the page until all shelves have come."""
     for _ in range(8):

@@ -232,6 +232,29 @@ def test_a_shelf_asks_anew_when_something_changes(put: Put, api: str) -> None:
     page.locator("endcap-shelf [part=card][href='/products/i13']").wait_for()
 
 
+def test_reasons_are_in_the_language_of_the_page(put: Put, api: str) -> None:
+    page = put('<endcap-shelf KEY heading="For you" k="6" explain></endcap-shelf>')
+    cards(page)
+    visitor = next(iter(kept(page).values()))
+    events = [("i8", "purchase"), ("i1", "view")]  # i2, of the same category, is next
+    page.evaluate(
+        """async ([api, visitor, events]) => { for (const [item_id, kind] of events) await fetch(
+            `${api}/v1/events?key=pk_shop`, {method: 'POST', body: JSON.stringify({visitor, item_id, kind})}) }""",
+        [api, visitor, events],
+    )
+    found = {}
+    for lang in ("en", "zh"):
+        with page.expect_response(lambda response: "recommendations" in response.url):
+            page.evaluate("lang => document.querySelector('endcap-shelf').setAttribute('lang', lang)", lang)
+        page.wait_for_timeout(100)
+        found[lang] = page.locator("endcap-shelf [part=reason]").all_inner_texts()
+        assert len(found[lang]) == 6
+    assert any(text.startswith("because of ") for text in found["en"])
+    assert any(text.startswith("因为：") for text in found["zh"])
+    assert not [text for text in found["zh"] if re.search("because|many|popular", text)]
+    assert not [text for text in found["en"] if re.search("[\u4e00-\u9fff]", text)]
+
+
 def test_without_its_server_a_shelf_is_not_there_and_the_page_is_whole(put: Put, api: str) -> None:
     page = put('<endcap-shelf KEY heading="For you" api="http://127.0.0.1:1"></endcap-shelf>')
     page.locator("endcap-shelf").wait_for(state="hidden")

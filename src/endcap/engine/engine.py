@@ -15,7 +15,7 @@ import numpy as np
 from endcap.abtest import Plan, arm
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
-from endcap.data.schema import KINDS
+from endcap.data.schema import KINDS, LISTS, SEPARATOR
 from endcap.engine import alike, together
 from endcap.engine import page as pages
 from endcap.engine.alike import Likeness
@@ -187,6 +187,21 @@ class Engine:
     def record(self, events: Sequence[Event]) -> list[bool]:
         """Keeps events; durable when it returns. False: an event of that id was there before."""
         return self._kept().record(events, now=time.time())
+
+    def item(self, item_id: str) -> dict[str, Any]:
+        """The columns of a product that have a value, those of several as lists; empty where the shop has none.
+
+        By the id of a variant it is its product.
+        """
+        self.refresh()
+        shelf = self.live.shelf
+        item = shelf.find(item_id)
+        row = shelf.row(shelf.ids[item - 1]) if item and shelf.there[item] else {}
+        return {
+            name: value.split(SEPARATOR) if name in LISTS and isinstance(value, str) else value
+            for name, value in row.items()
+            if value is not None and value != ""
+        }
 
     def put_items(self, rows: Sequence[Mapping[str, Any]], photos: Mapping[str, bytes] | None = None) -> int:
         """Changes products or adds new ones, with photos by id; gives the revision. The next answer knows them.

@@ -100,6 +100,7 @@ def _reason(shelf: Shelf, events: Ints, feature: tuple[str, str] | None, *, tast
         tuple(shelf.ids[event - 1] for event in events.tolist()),
         () if feature is None else (f"{feature[0]} = {feature[1]}",),
         kind="events" if titles else "taste" if taste else "popular",
+        titles=tuple(titles),
     )
 
 

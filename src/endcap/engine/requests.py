@@ -83,6 +83,7 @@ class Reason:
     kind: Literal["rule", "had", "events", "taste", "popular"] = "popular"
     rule: str | None = None  # the id of the rule that placed it
     had: Had | None = None
+    titles: tuple[str, ...] = ()  # of the events
 
 
 @dataclass(frozen=True)

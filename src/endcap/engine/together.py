@@ -64,7 +64,7 @@ def reasons(version: Version, beside: Sequence[int], items: Ints) -> list[Reason
         if not named:
             found.append(Reason("many like it"))
             continue
-        titles = " and ".join(str(shelf.shown(other)["title"]) for other in named)
+        titles = tuple(str(shelf.shown(other)["title"]) for other in named)
         ids = tuple(shelf.ids[other - 1] for other in named)
-        found.append(Reason(f"often in one basket with {titles}", ids, kind="events"))
+        found.append(Reason(f"often in one basket with {' and '.join(titles)}", ids, kind="events", titles=titles))
     return found

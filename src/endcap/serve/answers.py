@@ -22,6 +22,7 @@ class ReasonAnswer(BaseModel):
 
     text: str = Field(description="for people, in English")
     events: list[str] = Field(description="ids of other items of the history, without which its score is lower")
+    titles: list[str] = Field(description="of these items")
     features: list[str]
     kind: str = Field(description="rule, had, events, taste (people with such a history like it) or popular")
     rule: str | None = Field(description="the id of the rule that placed it")
@@ -36,6 +37,17 @@ class ItemAnswer(BaseModel):
     id: str
     score: float | None  # null where a rule put it there
     reason: ReasonAnswer | None  # null unless explain
+
+
+class ProductAnswer(BaseModel):
+    """A product of the catalogue, with the columns that it has a value in."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"examples": [{"item_id": "4711", "title": "Green tea", "price": 2.5, "colour": ["green"]}]},
+    )
+
+    item_id: str
 
 
 class ListAnswer(BaseModel):

@@ -18,6 +18,7 @@ from endcap.serve.answers import (
     HealthAnswer,
     ListAnswer,
     PageAnswer,
+    ProductAnswer,
     RecordedAnswer,
     RevisionAnswer,
     RuleAnswer,
@@ -54,7 +55,7 @@ async def recommend(request: Request) -> Response:
 
 
 @router.post("/v1/pages", responses=says(PageAnswer), openapi_extra=takes(bodies.PAGE), tags=["visitors"])
-async def page(request: Request) -> Response:
+async def recommend_page(request: Request) -> Response:
     """All shelves of a page at once: no product stands on two of them, none beside itself or what lies in the cart."""
     here, caller = serving_of(request), caller_of(request)
     body = await bodies.read(request, bodies.PAGE)
@@ -64,7 +65,7 @@ async def page(request: Request) -> Response:
 
 
 @router.post("/v1/events", responses=says(RecordedAnswer), openapi_extra=takes(bodies.EVENTS), tags=["visitors"])
-async def record(request: Request) -> Response:
+async def record_events(request: Request) -> Response:
     """Keeps one event or many; answers when they are on the disk. An event_id that was there before counts once."""
     here, caller = serving_of(request), caller_of(request)
     body = await bodies.read(request, bodies.EVENTS)
@@ -77,7 +78,7 @@ async def record(request: Request) -> Response:
 
 
 @router.post("/v1/visitors", responses=says(VisitorAnswer), tags=["visitors"])
-def new_visitor(here: Here, by: By) -> Response:
+def create_visitor(here: Here, by: By) -> Response:
     """A token for a new anonymous visitor, signed by the public key that asks."""
     if by.key is not None and not isinstance(by.key, PublicKey):
         raise Refused(403, "not_allowed", "visitors are signed by a public key; ask with ?key=pk_…")
@@ -87,7 +88,7 @@ def new_visitor(here: Here, by: By) -> Response:
 
 
 @router.get("/v1/items/{item_id:path}/similar", responses=says(ListAnswer), tags=["visitors"])
-def similar(
+def similar_items(
     item_id: PathId,
     here: Here,
     by: By,
@@ -125,6 +126,15 @@ def put_item(item_id: PathId, body: Annotated[ItemBody, Depends(body_of(bodies.I
     return reply({"revision": here.engine.put_items([row_of(body) | {"item_id": item_id}])})
 
 
+@router.get("/v1/items/{item_id:path}", responses=says(ProductAnswer), tags=["catalogue"])
+def get_item(item_id: PathId, here: Here) -> Response:
+    """A product as it is now: the columns that have a value, those of several as lists. 404 where the shop has none."""
+    found = here.engine.item(item_id)
+    if not found:
+        raise Refused(404, "not_found", f"there is no product {item_id!r}")
+    return reply(found)
+
+
 @router.post("/v1/items", responses=says(RevisionAnswer), openapi_extra=takes(bodies.ITEMS), tags=["catalogue"])
 def put_items(
     body: Annotated[NewItemBody | list[NewItemBody] | ItemsBody, Depends(body_of(bodies.ITEMS))], here: Here
@@ -155,13 +165,13 @@ def forget_user(user_id: PathId, here: Here) -> Response:
 
 
 @router.get("/v1/rules", responses=says(RulesAnswer), tags=["rules"])
-def rules(here: Here) -> Response:
+def list_rules(here: Here) -> Response:
     """All rules that are published."""
     return reply({"rules": [{"id": rule_id, "rule": body} for rule_id, body in here.store.rules()]})
 
 
 @router.get("/v1/rules/{rule_id:path}", responses=says(RuleAnswer), tags=["rules"])
-def rule(rule_id: PathId, here: Here) -> Response:
+def get_rule(rule_id: PathId, here: Here) -> Response:
     """One rule."""
     return reply({"id": rule_id, "rule": _rule(here, rule_id)})
 
@@ -182,7 +192,7 @@ def delete_rule(rule_id: PathId, here: Here, by: By) -> Response:
 
 
 @router.get("/v1/models", tags=["models"])
-def models(here: Here) -> Response:
+def get_models(here: Here) -> Response:
     """What answers, and beside it."""
     return reply(here.engine.about)
 
@@ -204,13 +214,13 @@ def set_models(
 
 
 @router.get("/v1/health/live", responses=says(HealthAnswer), tags=["server"])
-async def live() -> Response:
+async def is_live() -> Response:
     """Whether the process answers."""
     return reply({"status": "live"})
 
 
 @router.get("/v1/health/ready", responses=says(HealthAnswer), tags=["server"])
-def ready(here: Here) -> Response:
+def is_ready(here: Here) -> Response:
     """Whether requests should come here: the model is loaded and the database can be reached (else 503)."""
     if here.engine.store is not None:
         here.engine.store.ping()
@@ -218,7 +228,7 @@ def ready(here: Here) -> Response:
 
 
 @router.get("/metrics", response_class=Response, tags=["server"])
-def metrics(here: Here) -> Response:
+def get_metrics(here: Here) -> Response:
     """For Prometheus; of all workers together."""
     return Response(here.metrics.page(here.engine), media_type="text/plain; version=0.0.4; charset=utf-8")
 

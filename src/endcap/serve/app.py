@@ -50,6 +50,7 @@ def create_app(engine: Engine, config: ServeConfig) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # operations are called as their functions: put_item
         lifespan=_beside(serving),
         exception_handlers={HTTPException: handle, RequestValidationError: handle},
         middleware=[

@@ -62,6 +62,9 @@ class Engine(Protocol):
     def record(self, events: Sequence[Event]) -> list[bool]:
         """Durable when it returns; False: was there before."""
 
+    def item(self, item_id: str) -> dict[str, Any]:
+        """Its columns that have a value; nothing where the shop has no such product."""
+
     def put_items(self, rows: Sequence[Mapping[str, Any]], photos: Mapping[str, bytes] | None = None) -> int:
         """Gives the revision."""
 

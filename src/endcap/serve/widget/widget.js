@@ -122,6 +122,16 @@ function ids(text) {
   return text.trim().startsWith('[') ? JSON.parse(text) : text.split(',').map((id) => id.trim()).filter(Boolean);
 }
 
+/** Why a product stands there, in the page's language: what the answer says in English, or its parts in Chinese. */
+function why({ kind, text, titles, had }, lang) {
+  if (!lang.startsWith('zh')) return text;
+  if (kind === 'events') return `因为：${titles.join('、')}`;
+  if (kind !== 'had') return { rule: '本店推荐', taste: '口味相近的人喜欢' }[kind] || '很多人喜欢';
+  const ago = { null: '以前', 0: '今天', 1: '昨天' }[had.days] || `${had.days} 天前`;
+  if (had.every) return `你大约每 ${had.every} 天买一次${had.days === null ? '' : `，上次是${ago}`}`;
+  return `你${ago}${{ purchase: '买', cart: '加购', view: '看' }[had.kind]}过${had.same ? '这件' : '同款'}商品`;
+}
+
 const initials = (title) => [...title.matchAll(/[\p{L}\p{N}]+/gu)].slice(0, 2).map(([word]) => [...word][0]).join('');
 
 /** The shelves inside it ask together, so that no product stands on two of them. */
@@ -141,6 +151,7 @@ class Page extends HTMLElement {
   async #send() {
     const asked = this.#waiting.sort((one, other) => one.shelf.compareDocumentPosition(other.shelf) & 4 ? -1 : 1);
     this.#waiting = [];
+    if (!asked.length) return; // a shelf asked anew meanwhile, and its turn was taken
     for (const { shelf } of asked) this.#shown.delete(shelf);
     for (const shelf of this.#shown.keys()) if (!this.contains(shelf)) this.#shown.delete(shelf);
     const { visitor, user_id, user_signature } = asked[0].body;
@@ -297,15 +308,16 @@ class Shelf extends HTMLElement {
 
   #show(answer, { visitor }) {
     const items = this.#chosen(answer.items);
-    const before = this.#shown?.items.map(({ id }) => id).join('\n');
+    const words = [this.#lang, ...items.map(({ id, reason }) => `${id} ${reason?.text}`)].join('\n');
+    const before = this.#shown?.words;
     const pictures = new Map(this.#shown?.items.map((item, place) => // those that stay are not loaded and drawn again
       [looks(item), this.#list.children[place]?.querySelector('[part=image]')]));
     this.#send();
-    this.#shown = { items, list: answer.recommendation_id, visitor };
+    this.#shown = { items, words, list: answer.recommendation_id, visitor };
     this.hidden = !items.length;
     this.#section.setAttribute('aria-busy', 'false');
     this.#eyes.disconnect();
-    if (before !== items.map(({ id }) => id).join('\n') || !this.#list.querySelector('a')) {
+    if (before !== words || !this.#list.querySelector('a')) {
       const focused = this.#list.querySelector('a:focus')?.parentNode;
       const place = focused ? [...this.#list.children].indexOf(focused) : -1;
       this.#list.replaceChildren(...items.map((item) => this.#card(item, pictures.get(looks(item)))));
@@ -336,7 +348,7 @@ class Shelf extends HTMLElement {
       make('div', { class: 'title', part: 'title', dir: 'auto' }, title),
       make('div', { class: 'price', part: 'price' }, this.#price(item)));
     if (this.hasAttribute('explain') && item.reason) {
-      link.append(make('div', { class: 'reason', part: 'reason', dir: 'auto' }, item.reason.text));
+      link.append(make('div', { class: 'reason', part: 'reason', dir: 'auto' }, why(item.reason, this.#lang)));
     }
     return make('li', { part: 'item' }, link);
   }
