@@ -22,7 +22,8 @@ from tests.serve.fakes import FakeEngine
 
 ROUTES = {
     "GET": ["/metrics", "/v1/health/live", "/v1/health/ready", "/v1/items/{item_id}",
-            "/v1/items/{item_id}/similar", "/v1/models", "/v1/rules", "/v1/rules/{rule_id}", "/v1/suggest", "/v1/users/{user_id}"],
+            "/v1/items/{item_id}/similar", "/v1/models", "/v1/rules", "/v1/rules/{rule_id}",
+            "/v1/suggest", "/v1/users/{user_id}"],
     "POST": ["/v1/events", "/v1/items", "/v1/pages", "/v1/recommendations", "/v1/search", "/v1/visitors"],
     "PUT": ["/v1/items/{item_id}", "/v1/items/{item_id}/photo", "/v1/models", "/v1/rules/{rule_id}"],
     "DELETE": ["/v1/items/{item_id}", "/v1/rules/{rule_id}", "/v1/users/{user_id}"],
