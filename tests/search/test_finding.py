@@ -154,3 +154,9 @@ def test_any_query_is_answered_within_its_wishes(query: str) -> None:
 )  # fmt: skip
 def test_bad_input_is_answered(query: str) -> None:
     assert SHOP.find(query).exact >= 0
+
+
+def test_a_colour_that_a_description_speaks_of_is_not_the_products() -> None:
+    rows = [(f"r{n}", "Dress", "", "", 1.0, None, "red", None, None) for n in range(3)]
+    rows.append(("b", "Dress", "", "", 1.0, None, "blue", None, "Goes with a red belt."))
+    assert set(Shop(rows).exact("red dress")) == {"r0", "r1", "r2"}

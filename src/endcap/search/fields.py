@@ -27,7 +27,7 @@ LONGEST_VALUE = 80
 MOST_READ = 4000
 """Characters of a field that are read."""
 KIND = 3
-"""Products whose category ends with a word that is the name of a kind then."""
+"""Products whose category ends with a word that is the name of a kind then; likewise of values of attributes."""
 
 _LEAD = re.compile(r"\b(?:for|with|compatible|fits|including)\b|[,(|–\[，（【]| - ", re.IGNORECASE)
 _PARTS = re.compile(r"[,&/]| and ")
@@ -40,6 +40,7 @@ class Fields:
     titles: list[list[Term]]
     names: dict[str, list[list[str]]]  # field of WEIGHTS -> the terms of each item
     categories: list[tuple[str, ...]]  # each item's categories and all above them
+    values: frozenset[str]  # terms that are values of attributes, such as colours
 
 
 def fields_of(catalog: Catalog) -> Fields:
@@ -52,7 +53,17 @@ def fields_of(catalog: Catalog) -> Fields:
         read = [cells.texts(catalog, column) for column in columns]
         joined = [" , ".join(row) for row in zip(*read, strict=True)] if read else [""] * len(catalog)
         found[name] = cells.once(joined, lambda text: names(text[:MOST_READ].replace(SEPARATOR, " , ")))
-    return Fields(titles, found, cells.values(catalog, "category"))
+    return Fields(titles, found, cells.values(catalog, "category"), _values(catalog))
+
+
+def _values(catalog: Catalog) -> frozenset[str]:
+    """Terms that are by themselves what an attribute of some products is."""
+    counts: Counter[str] = Counter()
+    for column in columns_of(catalog)["attributes"]:
+        for cell, size in Counter(cells.texts(catalog, column)).items():
+            counts.update({value: size for value in cell.split(SEPARATOR) if 0 < len(value) <= LONGEST_VALUE})
+    found = ((names(value), size) for value, size in counts.items())
+    return frozenset(own[0] for own, size in found if len(own) == 1 and size >= KIND)
 
 
 def columns_of(catalog: Catalog) -> dict[str, list[str]]:

@@ -62,6 +62,7 @@ class Index:
     categories: Mapping[str, int]  # path -> its column in `levels`
     levels: csr_array  # (items + 1, categories) each item's category and all above it; rows add up to 1
     kinds: frozenset[str]  # words that name kinds of products
+    values: frozenset[str]  # terms that are values of attributes, such as colours
     lengths: Mapping[str, float]  # field -> terms an item has there
 
     @classmethod
@@ -93,6 +94,7 @@ class Index:
             levels=_levels(fields.categories, categories),
             categories=categories,
             kinds=kinds,
+            values=fields.values if like is None else like.values,
             lengths=lengths,
         )
 

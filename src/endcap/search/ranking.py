@@ -65,6 +65,10 @@ class Corpus:
                 return float(part.index.rarity[number])
         return 0.0
 
+    def are_values(self, alternatives: Sequence[str]) -> bool:
+        """Whether these are values of attributes: a colour that a description speaks of is not the product's."""
+        return all(any(name in part.index.values for part in self.parts) for name in alternatives)
+
     def having(self, name: str, *, named: bool) -> Mask:
         """(items + 1,) items that have a term; named: in their title or attributes."""
         found = np.zeros(self.size, dtype=bool)
@@ -94,7 +98,7 @@ def rank(corpus: Corpus, words: Words) -> Ranked:
                 own[items] = np.maximum(own[items], rarity * weights)
         weight = rarity * (SAYS_WHAT if words.kind in alternatives else 1.0)
         scores += own
-        fitting += weight * (own > 0)
+        fitting += weight * (_said(corpus, alternatives) if corpus.are_values(alternatives) else own > 0)
         whole += weight
     has = scores > 0
     for name in words.pairs:
@@ -107,6 +111,10 @@ def rank(corpus: Corpus, words: Words) -> Ranked:
     for terms in words.unwanted:
         scores *= np.where(_lacking(corpus, terms), LACKS, 1.0)
     return Ranked(np.where(has, scores, 0.0).astype(np.float32), fitting / max(whole, 1e-9))
+
+
+def _said(corpus: Corpus, alternatives: Sequence[str]) -> Mask:
+    return np.logical_or.reduce([corpus.having(name, named=True) for name in alternatives])
 
 
 def unwanted(corpus: Corpus, words: Words) -> Mask:
