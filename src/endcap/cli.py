@@ -65,7 +65,7 @@ from endcap.options import (
 )
 from endcap.publish import publish
 from endcap.results import plain
-from endcap.serve import commands
+from endcap.serve import commands, digest_command
 from endcap.store.errors import Unavailable
 
 app = typer.Typer(
@@ -577,7 +577,7 @@ def demo(
 
 
 for _command in (
-    check, tune_commands.tune, commands.load, commands.serve, live_commands.update,
+    check, tune_commands.tune, commands.load, commands.serve, digest_command.digest, live_commands.update,
     live_commands.experiment,
 ):  # fmt: skip
     app.command()(_command)
