@@ -43,6 +43,7 @@ from endcap.data.schema import GOALS, validate
 from endcap.data.sources.recognise import split_columns
 from endcap.data.split import merged, questions, split
 from endcap.describe import candidates, describe
+from endcap.doctor import findings
 from endcap.evaluation import measure
 from endcap.examples import history_of, top_items
 from endcap.experiment import run
@@ -74,6 +75,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+BEGIN, LOOK, LEARN, SERVE = (
+    "See it, and see whether it runs here",
+    "Look at a log and a catalogue",
+    "Compare models, train one, ask it",
+    "Serve a shop, and keep it right",
+)
+"""What one wants of the commands, as the help groups them."""
 
 Goal = Literal["view", "cart", "purchase", "review"]
 DEFAULT_MODELS = ("popular", "transitions", "ease", "gru", "transformer")
@@ -128,7 +137,7 @@ def root(
     """A deep-learning recommender for shops: check a log, compare models on it, train one, recommend, serve."""
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def compare(
     events: EventsArgument,
     out: Annotated[Path, typer.Option("--out", help="Where results, report and models go.")],
@@ -241,7 +250,7 @@ def _compare(
     return summary, shown
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="[data], [model], and what else differs.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder of the artifact.")],
@@ -293,7 +302,7 @@ def train(
         screen.out.print(f"artifact: {out}", highlight=False, soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def evaluate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact.")],
     events: Annotated[
@@ -387,7 +396,7 @@ def _named(events: pa.Table, aliases: dict[str, str]) -> pa.Table:
     return events.set_column(events.column_names.index("item_id"), "item_id", ids)
 
 
-@app.command()
+@app.command(rich_help_panel=LEARN)
 def recommend(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact.")],
     history: Annotated[
@@ -448,7 +457,7 @@ def _history_of_user(user: str, data: DataConfig, artifact: Artifact) -> Histori
     return log.take(np.array([log.user_ids.index(user)])).known()
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def look(
     catalogue: Annotated[
         Path | None,
@@ -504,7 +513,7 @@ def look(
         screen.out.print(f"report: {out / 'look.html'}", highlight=False, soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def similar(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="An artifact trained with --use, or what look wrote.")],
     item: Annotated[str, typer.Argument(metavar="ITEM", help="The id of a product.")],
@@ -539,7 +548,7 @@ def similar(
         look_screen.alike(lines, f"nearest to {item}")
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def demo(
     shop: Annotated[
         Path | None,
@@ -576,11 +585,40 @@ def demo(
     screen.out.print(f"\nreport: {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
-for _command in (
-    check, tune_commands.tune, commands.load, commands.serve, digest_command.digest, live_commands.update,
-    live_commands.experiment,
-):  # fmt: skip
-    app.command()(_command)
+@app.command(rich_help_panel=BEGIN)
+def doctor(
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="Also whether this server is well.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is installed and what is missing for what, what the machine can do, whether a server is well.
+
+    Exits with 0, or with 1 where something is wrong; what is only absent is not wrong.
+
+    `endcap doctor`
+
+    `endcap doctor --server http://127.0.0.1:8000 --json`
+    """
+    found = findings(server)
+    if as_json:
+        _print([asdict(each) for each in found])
+    else:
+        screen.findings(found)
+    if any(each.state == "wrong" for each in found):
+        raise typer.Exit(1)
+
+
+for _command, _panel in (
+    (check, LOOK),
+    (tune_commands.tune, LEARN),
+    (commands.load, SERVE),
+    (commands.serve, SERVE),
+    (digest_command.digest, SERVE),
+    (live_commands.update, SERVE),
+    (live_commands.experiment, SERVE),
+):
+    app.command(rich_help_panel=_panel)(_command)
 
 
 def _print(value: Any) -> None:

@@ -17,6 +17,7 @@ from endcap.compare import Progress as RunProgress
 from endcap.data.check import Summary as CheckSummary
 from endcap.data.dataset import Dataset
 from endcap.data.sources.tables import Tables
+from endcap.doctor import Finding
 from endcap.examples import Recommendation
 from endcap.intents import WARNING
 from endcap.results import Result
@@ -163,6 +164,19 @@ def facts(pairs: dict[str, Any], title: str) -> Table:
     for name, value in pairs.items():
         table.add_row(escape(str(name)), escape(str(value)))
     return table
+
+
+MARKS = {"well": "[green]✓[/green]", "absent": "[dim]–[/dim]", "wrong": "[red]✗[/red]"}
+
+
+def findings(found: Sequence[Finding]) -> None:
+    """What `endcap doctor` found, a line each."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name in ("mark", "name", "text"):
+        table.add_column(name, style="bold" if name == "name" else "", overflow="fold")
+    for each in found:
+        table.add_row(MARKS[each.state], escape(each.name), escape(each.text))
+    out.print(table)
 
 
 def check(tables: Tables, summary: CheckSummary) -> None:
