@@ -51,6 +51,11 @@ def test_products_are_found_by_words_that_are_mistyped(reading: TestClient) -> N
     assert "green" in words(text)
 
 
+def test_products_elsewhere_lead_to_their_page(reading: TestClient) -> None:
+    text = shown(reading, "/console/people?q=ann")
+    assert {"i0", "i1", "i2", "i3", "lost"} <= {*re.findall(r'href="/console/products\?id=(\w+)"', text)}
+
+
 def test_a_new_product_and_one_that_is_gone(client: TestClient) -> None:
     client.put("/v1/items/w1", json={"title": "Steel watch"})
     assert "New: known by what it is" in shown(client, "/console/products?id=w1")
