@@ -241,6 +241,7 @@ def test_it_opens_offline_and_fits(open_report: Open, axe: str, width: str, sche
     assert cut(shown) == []
 
 
+CURVE = "NDCG@10 of 500 of 2,124 validation questions"
 NAMES = ("transformer", "hybrid-transformer", "mmmmmmmmmmwwwwww", "gru", "own", "popular", "knn", "ease", "transitions")
 
 
@@ -248,7 +249,7 @@ def test_no_name_is_cut_or_under_another(open_page: Open, tmp_path: Path) -> Non
     """Nine models whose points lie one on another, with wide names; each stands whole and free."""
     first = results()[0]
     some = [
-        replace(first, model=name, valid=0.3 - 0.01 * place, dataset="shop", note="")
+        replace(first, model=name, valid=0.3 - 0.01 * place, dataset="shop", note="", curve=CURVE)
         for place, name in enumerate(NAMES)
     ]
     (tmp_path / "report.html").write_text(page(some), encoding="utf-8")
@@ -277,7 +278,7 @@ def test_series_are_told_apart_without_colours(full):
 
 def test_curves_are_of_networks_and_say_what_they_measure(full):
     """The epochs of a hybrid's networks one after the other are no curve: each network has its own line."""
-    first = replace(results()[0], model="hybrid", curve="NDCG@10 of 500 of 2,124 validation questions")
+    first = replace(results()[0], model="hybrid", curve=CURVE)
     text = page([first, replace(first, model="hybrid-gru", part_of="hybrid")])
     assert "Learning curves of hybrid-gru: NDCG@10 of 500 of 2,124 validation questions per epoch" in text
 

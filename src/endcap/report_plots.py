@@ -1,6 +1,7 @@
 """The plots of a comparison's report: each model has a colour, a shape and a dash, and its name beside its point."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -156,7 +157,7 @@ def _curve(
             ),
             y=alt.Y(
                 f"{field}:Q",
-                title=title,
+                title=textwrap.wrap(title, 30),  # no longer than the axis
                 scale=alt.Scale(domain=[low, high], nice=False),
                 axis=alt.Axis(tickCount=5, format=".4~g"),
             ),
