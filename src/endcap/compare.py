@@ -191,7 +191,9 @@ def account(dataset: Dataset, config: Config, described: Described | None = None
         "audit": [asdict(line) for line in audit(dataset.table, parts, config.split.method)],
         "protocol": {
             "split": config.split.method,
-            "cuts": None if cuts is None else [datetime.fromtimestamp(cut, UTC).isoformat() for cut in cuts],
+            "cuts": None
+            if cuts is None
+            else [f"{datetime.fromtimestamp(cut, UTC):%Y-%m-%d %H:%M:%S} UTC" for cut in cuts],
             "goal": config.data.goal or "any kind of event",
             "seen items": "may be shown again" if repeat else "masked",
             "repeat rate": f"{rate:.1%} of {counted}; {config.data.repeats}",

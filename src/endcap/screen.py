@@ -111,7 +111,7 @@ def leaderboard(results: Sequence[Result]) -> Table:
     best = max((each["ndcg@10"] for each in means.values()), default=0.0)
     table = Table(
         title=f"Test part, full ranking, {results[0].questions:,} questions",
-        title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False,
+        title_justify="left", box=box.SIMPLE, padding=0, show_edge=False, pad_edge=False,
     )  # fmt: skip
     table.add_column("model", overflow="fold")
     for name in ("valid", *(_HEADS.get(name, name) for name in MAIN_METRICS), "fit, s", "MB"):
