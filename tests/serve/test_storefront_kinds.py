@@ -52,3 +52,32 @@ def test_kinds_are_told_apart_by_what_they_differ_in(open_shop: OpenShop) -> Non
     assert chips(client.get("/shop/product/sock").text) == []
     client.post("/v1/items", json=[{"item_id": f"m{n}", "price": n + 1} for n in range(3)])
     assert [label for _, label in chips(client.get("/shop/product/m1").text)] == ["$1.00", "$2.00", "$3.00"]
+
+
+def test_counts_are_of_cards(open_shop: OpenShop) -> None:
+    client = open_shop()
+    rows = [
+        {"item_id": f"{title}-{n}", "title": title, "category": "Legwear > Long", "colour": colour}
+        for title in ("Slacks", "Jeans", "Chinos") for n, colour in enumerate(("blue", "blue", "red"))
+    ]  # fmt: skip
+    client.post("/v1/items", json=[*rows, {"item_id": "sock", "title": "Sock", "category": "Legwear", "colour": "red"}])
+    page = client.get("/shop/category/Legwear").text
+    assert "4 products" in page
+    assert re.search(r"Long <small>3</small>", page)
+    counts = re.findall(r'name="colour" value="(\w+)".*?<small>(\d+)</small>', page, re.DOTALL)
+    assert counts == [("red", "4"), ("blue", "3")]
+
+
+def test_small_departments_are_under_more(open_shop: OpenShop) -> None:
+    client = open_shop()
+    assert "All departments" in client.get("/").text
+    many = [{"item_id": f"p{n}", "title": f"Pot {n}", "category": "Pots"} for n in range(300)]
+    client.post("/v1/items", json=many)
+    page = client.get("/").text
+    navigation = page.partition('class="departments')[2].partition("</nav>")[0]
+    assert "Pots" in navigation
+    assert "Things" in navigation
+    assert "饮料" not in navigation  # two products of more than three hundred
+    assert "More departments" in navigation
+    every = client.get("/shop/categories").text
+    assert "饮料" in every.partition("More departments")[2].rpartition("More departments")[2]

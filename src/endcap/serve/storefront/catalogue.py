@@ -20,6 +20,8 @@ LONGEST_FACT = 120
 TOLD = frozenset({"item_id", "title", "category", "categories", "brand", "price", "price_max", "currency", "rating",
                   "rating_count", "stock", "description", "image", "video", "metadata", "created"})  # fmt: skip
 """Columns that a product's page shows in other ways, or that are not for people."""
+SMALL, SHARE = 50, 0.02
+"""A department of fewer cards, in a small catalogue of less than this share, is not in the navigation."""
 DENIALS = frozenset({"no", "none", "n/a", "false", "否", "无"})
 """What a shop writes where a product does not have something: nobody looks for it."""
 CODES = ("_id", "_no", "_code", "sku", "gtin", "ean", "url", "link")
@@ -31,7 +33,7 @@ class Category:
     """A place in the tree."""
 
     path: tuple[str, ...]  # from the top, as the catalogue writes it
-    size: int  # products, those below included
+    size: int  # cards, those below included: products that are one for people are one
 
     @property
     def name(self) -> str:
@@ -66,6 +68,12 @@ class Tree:
             Category(each, n) for each, n in self.sizes.items() if len(each) == len(path) + 1 and each[:-1] == path
         ]
         return sorted(found, key=lambda category: (-category.size, category.path))
+
+    def departments(self) -> tuple[list[Category], list[Category]]:
+        """Those at the top, the largest first, and apart those that are too small for a navigation."""
+        every = self.below()
+        least = min(SMALL, SHARE * sum(each.size for each in every))
+        return [each for each in every if each.size >= least], [each for each in every if each.size < least]
 
     def find(self, text: str) -> Category | None:
         """By its text."""
@@ -173,13 +181,17 @@ def described(text: str | None) -> str:
 @lru_cache(maxsize=1)  # each change of the catalogue makes another shelf
 def tree(shelf: Shelf) -> Tree:
     """The categories of the products that are in the shop."""
-    texts = np.array(shelf.whole.categories, dtype=object)[shelf.there]
-    sizes: Counter[tuple[str, ...]] = Counter()
-    for cell, n in Counter(texts.tolist()).items():
-        paths = {path[:depth] for text in cell.split(SEPARATOR) for path in [levels(text)]
-                 for depth in range(1, len(path) + 1)}  # fmt: skip
-        for path in paths:
-            sizes[path] += n
+    width = len(shelf) + 2
+    texts, cell = np.unique(np.array(shelf.whole.categories)[shelf.there], return_inverse=True)
+    cell, group = np.divmod(np.unique(cell.astype(np.int64) * width + shelf.groups[shelf.there]), width)
+    starts = np.searchsorted(cell, np.arange(len(texts) + 1))
+    number: dict[tuple[str, ...], int] = {}
+    cards = [np.zeros(0, np.int64)]  # number of the category * width + group
+    for n, text in enumerate(texts.tolist()):
+        for path in {own[:depth] for own in map(levels, text.split(SEPARATOR)) for depth in range(1, len(own) + 1)}:
+            cards.append(number.setdefault(path, len(number)) * width + group[starts[n] : starts[n + 1]])
+    counts = np.bincount(np.unique(np.concatenate(cards)) // width, minlength=len(number))
+    sizes = Counter({path: int(counts[n]) for path, n in number.items()})
     return Tree(sizes)
 
 

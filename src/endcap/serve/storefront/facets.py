@@ -90,7 +90,7 @@ def labels(shelf: Shelf, column: str) -> dict[str, str]:
 
 def _facet(shelf: Shelf, column: str, chosen: Mapping[str, Sequence[str]], open_: Mask, listed: Mask) -> Facet:
     read, names, wanted = _read(shelf, column), _labels(shelf, column), [plain(each) for each in chosen.get(column, ())]
-    there, now = _counts(read, listed), _counts(read, open_)
+    there, now = _counts(read, listed), _cards(shelf, read, open_)
     values = [
         Value(name, names.get(name, name), int(now[code]), name in wanted)
         for code, name in enumerate(read.names.to_pylist()) if there[code]
@@ -153,6 +153,13 @@ def _single(shelf: Shelf, column: str) -> Ints:
 def _counts(read: Column, mask: Mask) -> Ints:
     """(values,) products of a mask that have each."""
     return np.bincount(read.codes[mask[read.owners]], minlength=len(read.names)).astype(np.int64)
+
+
+def _cards(shelf: Shelf, read: Column, mask: Mask) -> Ints:
+    """(values,) as `_counts`, but products that are one for people count once, as they are one card."""
+    own, width = mask[read.owners], len(shelf) + 2
+    pairs = np.unique(read.codes[own].astype(np.int64) * width + shelf.groups[read.owners[own]])
+    return np.bincount(pairs // width, minlength=len(read.names)).astype(np.int64)
 
 
 def _read(shelf: Shelf, column: str) -> Column:

@@ -127,6 +127,7 @@ class Page:
         """A page, with the cookies that its browser does not have yet."""
         theme = self.request.cookies.get("endcap_theme")
         key = caller_of(self.request).key
+        large, small = tree(self.listed).departments()
         text = TEMPLATES.get_template(template).render(
             page=self,
             say=self.say,
@@ -135,7 +136,8 @@ class Page:
             public_key=None if key is None and self.guest.key.name == "local" else self.guest.key.public,
             basket=self.basket,
             made_up=self.shop.people,
-            departments=tree(self.listed).below()[:NAVIGATION],
+            departments=large[:NAVIGATION],
+            has_more=len(large) + len(small) > NAVIGATION or bool(small),
             theme=theme if theme in THEMES else None,
             upright=self.shop.folder is not None and self.shop.folder.is_upright,
             has_prices=has_prices(self.shelf),

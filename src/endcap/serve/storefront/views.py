@@ -106,7 +106,8 @@ def category(page: Here, category: PathId) -> Response:
 def categories(page: Here) -> Response:
     """All departments with what is below them."""
     known = tree(page.listed)
-    return page.render("categories.html", groups=[(each, known.below(each.path)) for each in known.below()])
+    large, small = known.departments()
+    return page.render("categories.html", groups=[(each, known.below(each.path)) for each in large], small=small)
 
 
 @router.get("/shop/search")
