@@ -61,6 +61,7 @@ def test_a_row_shows_its_product(client: TestClient) -> None:
     row = rows(client)["i1"]
     assert 'src="/console/photo?item=i1"' in row
     assert 'href="/shop/product/i1"' in row
+    assert 'href="/console/products?id=i1"' in row
     assert "red thing aaa" in words(row)
     assert "99,999" in words(row)
     assert "nearest products cost" in words(row)

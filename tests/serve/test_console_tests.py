@@ -78,7 +78,7 @@ def test_a_test_is_planned_before_it_begins(client: TestClient) -> None:
     send(client, "models/beside", role="candidate", path="")
     page = shown(client, "/console/experiments/plan?path=counted&share=50&days=2&uplift=20")
     text = words(page)
-    assert re.search(r"With the live model \d+\.\d% of visitors buy, and 160 visitors a day", text)
+    assert re.search(r"160 visitors a day are shown a shelf, and \d+\.\d% of them buy", text)
     needed = re.search(r"takes ([\d,]+) visitors\. They come in (\d+) days", text)
     assert needed is not None
     assert int(needed[2]) == -(-int(needed[1].replace(",", "")) // 160)
