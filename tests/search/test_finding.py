@@ -160,3 +160,17 @@ def test_a_colour_that_a_description_speaks_of_is_not_the_products() -> None:
     rows = [(f"r{n}", "Dress", "", "", 1.0, None, "red", None, None) for n in range(3)]
     rows.append(("b", "Dress", "", "", 1.0, None, "blue", None, "Goes with a red belt."))
     assert set(Shop(rows).exact("red dress")) == {"r0", "r1", "r2"}
+
+
+def test_what_a_title_says_it_lacks_is_not_found_for_it() -> None:
+    rows = [(name, title, "", "", price, None, None, None, None) for name, title, price in (
+        ("v", "Vinegar, all except wine", 1.0), ("w", "Red wine", 5.0), ("x", "White wine", 4.0))]  # fmt: skip
+    shop = Shop(rows)
+    assert shop.ids("cheapest wine") == ["x", "w"]
+    assert shop.ids("vinegar without wine") == ["v"]
+
+
+def test_what_is_given_up_is_what_the_first_product_lacks() -> None:
+    rows = [(name, title, "", "", 1.0, None, None, None, None) for name, title in (("e", "Eggs"), ("b", "Bread"))]
+    assert Shop(rows).find("eggs bread").given_up == ("egg",)
+    assert Shop(rows).ids("eggs bread")[0] == "b"

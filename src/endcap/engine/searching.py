@@ -24,9 +24,9 @@ from endcap.search.suggesting import Suggestions, suggest, surface
 from endcap.search.wishes import Sort
 from endcap.store.records import Visitor
 
-PERSONAL = 240
+PERSONAL = 600
 """Products of a search that come in the visitor's own order where they fit alike; who leafs on sees the others."""
-ALIKE = 25
+ALIKE = 8
 """Steps from the best score to none; products on the same one fit alike."""
 LONGEST = 500
 """Characters of a query that are read."""

@@ -15,7 +15,7 @@ from endcap.search.terms import Term, names, terms
 WEIGHTS = {"title": 3.0, "lead": 4.0, "brand": 2.0, "category": 2.0, "attributes": 1.0, "description": 0.5, "code": 3.0}
 """What a term counts that stands there; `lead` is a title's beginning, before what a product is for or made of."""
 
-NEGATORS = frozenset({"without", "no", "non", "not", "无", "不含", "没有"})
+NEGATORS = frozenset({"without", "no", "non", "not", "except", "无", "不含", "没有"})
 """What stands before a word of a title that says what a product lacks; `free` stands behind it."""
 FOR = frozenset({"for", "with", "fit", "适用", "适用于"})
 """What stands before a word of a title that is another product."""

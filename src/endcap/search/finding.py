@@ -16,6 +16,9 @@ FEW = 24
 WHOLE = 0.999
 """The share of what was looked for from which it is all; sums of floats are not exact."""
 
+FITS = 0.6
+"""The part of the best score from which a product is sorted by price or rating among the first."""
+
 Floats = NDArray[np.float64]
 
 
@@ -74,7 +77,7 @@ def find(
     priced = fits & _within(wishes, facts.prices)
     exact = int((priced & (ranked.fitting > WHOLE)).sum()) if reading.words.wanted else int(priced.sum())
     chosen = _enough(priced, ranked) if reading.words.wanted else np.flatnonzero(priced)
-    missing = () if exact else _missing(corpus, reading, chosen, ranked)
+    missed = not exact
     exact = 0 if reading.unknown else exact
     behind = ranked.fitting <= WHOLE if exact else ~corpus.having(reading.words.kind, named=False)
     order = _ordered(chosen, ranked, facts, sort or wishes.sort, behind=behind)
@@ -85,7 +88,7 @@ def find(
         exact=exact,
         wishes=wishes,
         reading=reading,
-        given_up=(*given_up, *reading.unknown, *missing),
+        given_up=(*given_up, *reading.unknown, *(_missing(corpus, reading, order[0]) if missed and len(order) else ())),
         nearest=None if priced.any() else _nearest(wishes, facts.prices[fits]),
     )
 
@@ -126,17 +129,17 @@ def _enough(fits: Mask, ranked: Ranked) -> Ints:
     return items[ranked.fitting[items] >= least - 0.001]
 
 
-def _missing(corpus: Corpus, reading: Reading, chosen: Ints, ranked: Ranked) -> tuple[str, ...]:
-    """Words that the products with the most of them lack."""
-    if not len(chosen):
-        return ()
-    best = chosen[int(np.argmax(ranked.fitting[chosen]))]
+def _missing(corpus: Corpus, reading: Reading, item: int) -> tuple[str, ...]:
+    """Words that the first product lacks."""
     return tuple(typed for (name, *_), typed in zip(reading.words.wanted, reading.typed, strict=True)
-                 if not corpus.having(name, named=False)[best])  # fmt: skip
+                 if not corpus.having(name, named=False)[item])  # fmt: skip
 
 
 def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, *, behind: Mask) -> Ints:
-    """What has everything comes before what fits in part; where nothing has, what is of the kind before what is not."""
+    """What has everything comes before what fits in part; where nothing has, what is of the kind before what is not.
+
+    In another order than by fit, so does what fits half as well as the best: the cheapest wine is no vinegar.
+    """
     best = best_first(ranked.scores, items)
     match sort:
         case "cheap":
@@ -146,5 +149,6 @@ def _ordered(items: Ints, ranked: Ranked, facts: Facts, sort: Sort, *, behind: M
         case "rating":
             keys = -np.nan_to_num(facts.ratings[best], nan=-np.inf)
         case _:
-            keys = np.arange(len(best), dtype=np.float64)
-    return best[np.lexsort((keys, behind[best]))]
+            return best[np.argsort(behind[best], kind="stable")]
+    poor = ranked.scores[best] < FITS * ranked.scores[best].max(initial=0.0)
+    return best[np.lexsort((keys, behind[best] | poor))]

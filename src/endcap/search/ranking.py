@@ -96,6 +96,8 @@ def rank(corpus: Corpus, words: Words) -> Ranked:
         for name in alternatives:
             for items, weights in _postings(corpus, name):
                 own[items] = np.maximum(own[items], rarity * weights)
+        if (alternatives[0],) not in words.unwanted:
+            own[_denied(corpus, alternatives)] = 0.0
         weight = rarity * (SAYS_WHAT if words.kind in alternatives else 1.0)
         scores += own
         fitting += weight * (_said(corpus, alternatives) if corpus.are_values(alternatives) else own > 0)
@@ -111,6 +113,11 @@ def rank(corpus: Corpus, words: Words) -> Ranked:
     for terms in words.unwanted:
         scores *= np.where(_lacking(corpus, terms), LACKS, 1.0)
     return Ranked(np.where(has, scores, 0.0).astype(np.float32), fitting / max(whole, 1e-9))
+
+
+def _denied(corpus: Corpus, alternatives: Sequence[str]) -> Mask:
+    """Items whose title says that they lack it, and nothing that they have it: sugar free is no sugar."""
+    return _lacking(corpus, alternatives) & ~_said(corpus, alternatives)
 
 
 def _said(corpus: Corpus, alternatives: Sequence[str]) -> Mask:
