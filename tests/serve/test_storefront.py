@@ -191,6 +191,7 @@ def test_search(client: TestClient, words: str, expected: list[str]) -> None:
         ("red blue thing", "Nothing has this as well: "),
         ("thing without red", "Without: red."),
         ("thing under $5", "At most $5.00."),
+        ("thing 5元以下", "At most $5.00."),  # what holds, in the currency of the prices
         ("long under 2", "Nothing is in this price range; the nearest price is $123,456.50."),
     ],
 )

@@ -1,16 +1,17 @@
 """What a page of results says of them: what was read as something else, what holds, what nothing was found for."""
 
-from endcap.engine.searching import Hits
+from endcap.engine.searching import Hits, searchable
 from endcap.serve.storefront.pages import Page
 
 
 def notes(page: Page, hits: Hits) -> list[str]:
     """In the visitor's language, one sentence each."""
     found, say = hits.found, page.say
-    wishes = found.wishes
+    wishes, known = found.wishes, searchable(hits.shelf).facts.currencies
+    currency = next(iter(known)) if len(known) == 1 else page.shop.config.currency  # that of the prices held against it
 
     def money(price: float) -> str:
-        return say.money(price, wishes.currency or page.shop.config.currency)
+        return say.money(price, currency)
 
     said = [say("search.corrected", typed=typed, meant=meant) for typed, meant in hits.corrected.items()]
     if wishes.low is not None and wishes.high is not None:
