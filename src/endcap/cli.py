@@ -57,6 +57,7 @@ from endcap.options import (
     JsonOption,
     KindOption,
     MapOption,
+    SeparatorOption,
     TimeFormatOption,
     TimezoneOption,
     WhereOption,
@@ -170,6 +171,7 @@ def compare(
     header: HeaderOption = None,
     time_format: TimeFormatOption = None,
     timezone: TimezoneOption = None,
+    category_separator: SeparatorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train and evaluate models on one split, and say which to use and why.
@@ -182,7 +184,9 @@ def compare(
 
     `endcap compare Beauty.txt.gz --split leave-one-out --refit --out runs/beauty`
     """
-    data = data_config(events, items, format, map, kind, Asked(where, carry, header, time_format, timezone))
+    data = data_config(
+        events, items, format, map, kind, Asked(where, carry, header, time_format, timezone, category_separator)
+    )
     data = replace(data, images=str(images) if images else data.images)
     data = replace(data, goal=goal or data.goal, min_rating=min_rating if min_rating is not None else data.min_rating)
     data = replace(data, repeats=repeats if repeats != "auto" else data.repeats)
@@ -443,7 +447,10 @@ def recommend(
         past, unknown = history_of(history or [], artifact)
     if unknown:
         screen.err.print(f"ignored, not known to the model: {escape(', '.join(unknown))}", highlight=False)
-    lines = top_items(artifact, past, min(10, artifact.traits.n_items) if k is None else k, goal)
+    most = artifact.traits.n_items
+    if k is not None and k > most:
+        screen.err.print(f"asked for {k:,}; the model knows {most:,} items, so all of them are here", highlight=False)
+    lines = top_items(artifact, past, min(10 if k is None else k, most), goal)
     if as_json:
         _print({"model": artifact.config.model.name, "items": [asdict(line) for line in lines], "unknown": unknown})
     else:

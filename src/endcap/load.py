@@ -106,7 +106,7 @@ class _Log:
 
 def _read(backend: Backend, data: DataConfig, now: float) -> _Log:
     items = Path(data.items) if data.items else None
-    tables = read_logs(backend, data.all_logs, items)
+    tables = read_logs(backend, data.all_logs, items, data.category_separator)
     validated = validate(backend, tables.events, now=now, kinds=data.kinds)
     validated = resolve(backend, validated, tables.aliases)
     catalogue = None if tables.items is None else validate_items(backend, tables.items)

@@ -44,6 +44,10 @@ TimeFormatOption = Annotated[
 TimezoneOption = Annotated[
     str | None, typer.Option("--timezone", metavar="ZONE", help="Of times that name none, such as Asia/Shanghai.")
 ]
+SeparatorOption = Annotated[
+    str | None,
+    typer.Option("--category-separator", metavar="SIGN", help="Between the levels of categories, where it is not >."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -56,6 +60,7 @@ class Asked:
     header: str | None = None
     time_format: str | None = None
     timezone: str | None = None
+    category_separator: str | None = None
 
 
 def data_config(
@@ -83,6 +88,7 @@ def data_config(
         "header": tuple(name.strip() for name in asked.header.split(",")) if asked.header else (),
         "time_format": asked.time_format,
         "timezone": asked.timezone,
+        "category_separator": asked.category_separator,
     }
     said = {name: value for name, value in said.items() if value}
     data = configuration.data(Path(events)) if events.endswith(".toml") else DataConfig(events=events)

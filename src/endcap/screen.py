@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from endcap.compare import Progress as RunProgress
+from endcap.data.advice import Advice
 from endcap.data.check import Summary as CheckSummary
 from endcap.data.dataset import Dataset
 from endcap.data.sources.tables import Tables
@@ -179,7 +180,7 @@ def findings(found: Sequence[Finding]) -> None:
     out.print(table)
 
 
-def check(tables: Tables, summary: CheckSummary) -> None:
+def check(tables: Tables, summary: CheckSummary, advice: Sequence[Advice] = ()) -> None:
     """What `endcap check` found."""
     out.print(facts(tables.columns, f"read as {tables.format}"))
     for note in (*tables.notes, *summary.notes):
@@ -206,6 +207,9 @@ def check(tables: Tables, summary: CheckSummary) -> None:
         out.print(f"bot? {escape(suspect.user_id)}: {escape(suspect.why)}", highlight=False)
     if summary.problem_sorts:
         _problems(summary)
+    for each in advice:
+        options = f": {' '.join(each.options)}" if each.options else ""
+        out.print(f"→ {escape(each.text)}[bold]{escape(options)}[/bold]", highlight=False, soft_wrap=True)
     out.print(f"{'can be used' if summary.usable else 'cannot be used'}: {escape(summary.reason)}", highlight=False)
 
 

@@ -29,6 +29,7 @@ class DataConfig:
 
     events: str = ""  # the log: a file, a folder, or completejourney
     items: str | None = None  # the catalogue: a file or a folder
+    category_separator: str | None = None  # between the levels of the catalogue's categories, where it is not >
     images: str | None = None  # photos of the products: a folder or a zip; the catalogue may also hold addresses
     format: str | None = None  # guessed where not given
     columns: dict[str, str] = field(default_factory=dict)  # canonical name -> the file's column, or a place in it
@@ -114,7 +115,7 @@ def prepare(
     Raises InputError where the data cannot be used.
     """
     on_step("reading")
-    tables = read_logs(backend, data.all_logs, Path(data.items) if data.items else None)
+    tables = read_logs(backend, data.all_logs, Path(data.items) if data.items else None, data.category_separator)
     on_step("checking")
     validated = validate(backend, tables.events, now=time.time(), kinds=data.kinds)
     validated = resolve(backend, validated, tables.aliases)

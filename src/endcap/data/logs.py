@@ -1,5 +1,6 @@
 """The logs of a data set, one or several, read as one raw table."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -36,11 +37,23 @@ class LogConfig:
         return Log(self.kind, self.where, self.carry, self.header, self.time_format, self.timezone)
 
 
-def read_logs(backend: Backend, logs: tuple[LogConfig, ...], items: Path | None = None) -> Tables:
+def read_logs(
+    backend: Backend, logs: tuple[LogConfig, ...], items: Path | None = None, separator: str | None = None
+) -> Tables:
     """The raw tables of all logs, one after the other, and the catalogue; `row` goes on from log to log.
 
+    `separator` is what the paths of the catalogue's categories have in place of ` > `.
     Raises InputError where one of them is unusable, or where only some have times.
     """
+    tables = _read(backend, logs, items)
+    if separator and tables.items is not None and "category" in tables.items.columns:
+        F = backend.F  # noqa: N806
+        path = F.regexp_replace(F.col("category"), rf"\s*{re.escape(separator)}\s*", " > ")
+        tables = replace(tables, items=tables.items.withColumn("category", path))
+    return tables
+
+
+def _read(backend: Backend, logs: tuple[LogConfig, ...], items: Path | None) -> Tables:
     if len(logs) == 1:
         one = logs[0]
         return sources.read(backend, Path(one.events), format=one.format, columns=one.columns, items=items, log=one.log)

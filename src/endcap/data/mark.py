@@ -6,6 +6,7 @@
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from endcap.data.backend import Backend, Column, DataFrame
@@ -80,12 +81,17 @@ def _temporal(backend: Backend, events: DataFrame, config: SplitConfig) -> Marke
         raise InputError(
             f"found no events that can be predicted ({', '.join(GOALS)}); map the kinds with --kind WORD=KIND"
         )
+    if found["first"] == found["last"]:
+        raise InputError(
+            f"all events to predict are at {_date(found['first'])}, so no split is possible; name the column of"
+            " their times with --map time=COLUMN"
+        )
     # Engines interpolate with different rounding; milliseconds are the same in all.
     valid, test = config.cuts or (round(found["valid"], 3), round(found["test"], 3))
     if not found["first"] < valid < test <= found["last"]:
         raise InputError(
-            f"cannot cut the times {found['first']:g} to {found['last']:g} at {valid:g} and {test:g}: a part would be"
-            " empty; give other cuts or quantiles, or use --split leave-one-out"
+            f"cannot cut the times {_date(found['first'])} to {_date(found['last'])} at {_date(valid)} and"
+            f" {_date(test)}: a part would be empty; give other cuts or quantiles, or use --split leave-one-out"
         )
     part = (
         F.when(F.col("time") < valid, F.lit("train"))
@@ -93,6 +99,10 @@ def _temporal(backend: Backend, events: DataFrame, config: SplitConfig) -> Marke
         .otherwise(F.lit("test"))
     )
     return Marked(backend.view(_with_part(backend, events, part)), (valid, test))
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _leave_one_out(backend: Backend, events: DataFrame) -> Marked:

@@ -21,6 +21,11 @@ NOTHING = ("null", "nan", "none", "undefined", "(not set)", r"\n", "n/a", "#n/a"
 """What programs write for nothing, in small letters: no id."""
 
 _EXACT = 2.0**53  # whole numbers above it are no longer told apart
+_FARTHEST = 14 * 3600.0  # how far the clocks of the east are before UTC
+_MAYBE_LOCAL = (
+    "time in the future; row left out: the times name no zone and may be local, --timezone says which, such as"
+    " Asia/Shanghai"
+)
 _SHOWN = 200  # characters of a wrong value that a problem quotes
 FIELD, FAULT = "\x1e", "\x1f"  # separate the parts of one fault, and the faults of one row
 
@@ -100,6 +105,10 @@ def time(backend: Backend, kind: str, *, now: float, optional: Column) -> Parsed
     problem = problem.when(seconds.isNull() | F.isnan(seconds), F.lit("not a time; row left out"))
     problem = problem.when(seconds < 0, F.lit("negative time; row left out"))
     problem = problem.when(seconds < EARLIEST, F.lit("time before 1990; row left out"))
+    if kind == "string":
+        zoned = F.trim(given).rlike(r"(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$")
+        local = (F.col("unit") == UNITS.index("text")) & ~zoned & (seconds > now) & (seconds <= now + _FARTHEST)
+        problem = problem.when(local, F.lit(_MAYBE_LOCAL))
     problem = problem.when(seconds > now, F.lit("time in the future; row left out"))
     value = F.when((seconds >= EARLIEST) & (seconds <= now), seconds)
     return Parsed(value, fault(backend, "time", given, problem))

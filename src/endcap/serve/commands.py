@@ -22,6 +22,7 @@ from endcap.options import (
     JsonOption,
     KindOption,
     MapOption,
+    SeparatorOption,
     TimeFormatOption,
     TimezoneOption,
     WhereOption,
@@ -153,6 +154,7 @@ def load(
     header: HeaderOption = None,
     time_format: TimeFormatOption = None,
     timezone: TimezoneOption = None,
+    category_separator: SeparatorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put a log and a catalogue into the database of a server; a second run adds nothing.
@@ -163,7 +165,9 @@ def load(
 
     `endcap load events.parquet --db postgresql://shop@localhost/shop --json`
     """
-    data = data_config(events, items, format, map, kind, Asked(where, carry, header, time_format, timezone))
+    data = data_config(
+        events, items, format, map, kind, Asked(where, carry, header, time_format, timezone, category_separator)
+    )
     try:
         store = Store.open(db)
     except Unavailable as error:

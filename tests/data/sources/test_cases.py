@@ -62,6 +62,7 @@ READ = [
     ("guests_with_session.csv", {"user_id": "user_id or anonymous_id"}, Log(), PLAIN, 12, 10, FIRST, LAST),
     ("orders_with_status.csv", {}, Log(where=("status=completed",)), {"purchase": 90}, 12, 10, None, None),
     ("tracking_nested.jsonl", NESTED, Log(), {"view": 72, "cart": 24, "purchase": 48}, 12, 10, FIRST, LAST),
+    ("ga4_export.parquet", {}, Log(), PLAIN, 12, 10, FIRST, LAST),
     ("list_of_items.parquet", {"item_id": "item_id[]"}, Log(), {"view": 240}, 12, 10, FIRST, LAST),
 ]
 
@@ -78,6 +79,41 @@ def test_a_case_is_read_as_it_is_meant(
     assert first in (None, at(summary.first_time))
     assert last in (None, at(summary.last_time))
     assert summary.problem_sorts == ()
+
+
+@pytest.mark.parametrize("columns", [{}, {"kind": "event_type"}])
+def test_a_key_that_comes_late_is_known(columns: dict[str, str]) -> None:
+    _, summary = seen(case("kind_appears_late.jsonl.gz"), columns=columns)
+    assert summary.kinds == {"purchase": 300}
+    assert [(sort.problem, sort.rows) for sort in summary.problem_sorts] == [("no kind; row left out", 900)]
+
+
+def test_a_mapping_of_the_catalogue_is_used_or_refused() -> None:
+    tables, _ = seen(case("films.inter"), columns={"items.title": "movie_title"})
+    assert tables.columns["items.title"] == "movie_title"
+    with pytest.raises(InputError, match="no column nope"):
+        seen(case("films.inter"), columns={"items.title": "nope"})
+    with pytest.raises(InputError, match="there is no catalogue"):
+        seen(case("log.csv"), columns={"items.title": "nope"})
+
+
+def test_lists_of_a_catalogue_are_taken_apart() -> None:
+    tables, _ = seen(case("log.csv"), items=case("catalogue_lists.jsonl"))
+    assert tables.items is not None
+    (row,) = [row for row in tables.items.collect() if row["item_id"] == "P02"]
+    assert (row["category"], row["description"]) == ("Beauty > Hair > Combs", "Soft. Made of wood.")
+    assert row["image"] == "https://shop.example/2.jpg"
+
+
+@pytest.mark.parametrize("name", ["woo_products_german.csv", "woo_products_english.csv"])
+def test_a_shop_in_its_own_language(name: str) -> None:
+    tables, _ = seen(case("woo_orders.csv"), items=case(name))
+    assert "items: 15 rows are 5 products" in tables.notes
+
+
+def test_a_workbook_is_called_one() -> None:
+    with pytest.raises(InputError, match=r"Excel.*save it as CSV UTF-8"):
+        seen(case("log.csv"), items=case("products.xlsx"))
 
 
 def test_returns_are_no_purchases() -> None:

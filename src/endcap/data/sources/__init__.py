@@ -96,6 +96,12 @@ def read(
     if log.kind:
         tables = replace(tables, events=tables.events.withColumn("kind", backend.F.lit(log.kind)))
     tables = understood(backend, tables, log)
+    if of_items and not items:
+        items = recbole.beside(source) if form is recbole.FORMAT else None
+        if items is None:
+            said = ", ".join(f"--map items.{name}={value}" for name, value in of_items.items())
+            why = "the catalogue's columns are fixed" if tables.items is not None else "there is no catalogue"
+            raise InputError(f"{said}: {why}; name one with --items")
     return with_items(tables, read_items(backend, items, columns=of_items)) if items else tables
 
 

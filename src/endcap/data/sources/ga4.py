@@ -4,6 +4,7 @@ Late events change the tables of the last three days, so exports overlap: an eve
 """
 
 from endcap.data.backend import Backend
+from endcap.data.sources import parquet
 from endcap.data.sources.jsonl import is_jsonl
 from endcap.data.sources.nested import Nested, read_nested
 from endcap.data.sources.source import Source
@@ -33,7 +34,12 @@ def read(backend: Backend, source: Source, given: Mapped) -> Tables:
 
 
 def _recognises(source: Source) -> bool:
-    return is_jsonl(source) and {"event_name", "event_timestamp"} <= set(source.keys)
+    marks = {"event_name", "event_timestamp"}
+    if source.is_parquet:
+        return len({file.suffix for file in source.files}) == 1 and {*marks, "items"} <= {*parquet.names(source)}
+    return is_jsonl(source) and marks <= set(source.keys)
 
 
-FORMAT: Format[Tables] = Format("ga4", "JSON Lines with event_name, event_timestamp, items", _recognises, read)
+FORMAT: Format[Tables] = Format(
+    "ga4", "JSON Lines or Parquet with event_name, event_timestamp, items", _recognises, read
+)

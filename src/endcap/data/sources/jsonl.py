@@ -8,9 +8,9 @@ import duckdb
 from endcap.data.backend import Backend, DataFrame
 from endcap.data.errors import InputError
 from endcap.data.sources import spark
-from endcap.data.sources.duck import ROW, Scan, count, literal, literal_name, scan_lines, table, view
+from endcap.data.sources.duck import LONGEST, ROW, Scan, count, literal, literal_name, scan_lines, table, view
 from endcap.data.sources.plain import Plain, read_events, read_items, unique
-from endcap.data.sources.source import Source
+from endcap.data.sources.source import HEAD, Source, is_gzip
 from endcap.data.sources.tables import Format, Items, Tables
 
 
@@ -20,7 +20,21 @@ def names(source: Source) -> list[str]:
         raise InputError(
             f"{source.path} is JSON but not JSON Lines; expected one object a line (jq -c '.[]' makes that of an array)"
         )
-    return unique(source.keys, source)
+    return unique([*dict.fromkeys([*source.keys, *_later_keys(source)])], source)
+
+
+def _later_keys(source: Source) -> list[str]:
+    """Keys of files that are longer than the head that was looked at; none where a line cannot be read."""
+    if not any(is_gzip(file) or file.stat().st_size > HEAD for file in source.files) and len(source.files) == 1:
+        return []
+    files = ", ".join(literal(str(file)) for file in source.files)
+    reader = f"read_ndjson_objects([{files}], ignore_errors = true, maximum_object_size = {LONGEST})"
+    with duckdb.connect() as connection:
+        try:
+            found = connection.execute(f"SELECT DISTINCT unnest(json_keys(json)) FROM {reader} ORDER BY 1").fetchall()
+        except duckdb.Error:  # what is wrong with a line is said where it is read
+            return []
+    return [key for (key,) in found]
 
 
 def scan_objects(connection: duckdb.DuckDBPyConnection, source: Source) -> Scan:
@@ -60,6 +74,6 @@ def is_jsonl(source: Source) -> bool:
     return source.is_json
 
 
-_READER = Plain("jsonl", names, _local, _spark)
-FORMAT: Format[Tables] = Format("jsonl", "one JSON object a line", is_jsonl, partial(read_events, _READER))
-CATALOGUE: Format[Items] = Format("jsonl", "one JSON object a line", is_jsonl, partial(read_items, _READER))
+READER = Plain("jsonl", names, _local, _spark)
+FORMAT: Format[Tables] = Format("jsonl", "one JSON object a line", is_jsonl, partial(read_events, READER))
+CATALOGUE: Format[Items] = Format("jsonl", "one JSON object a line", is_jsonl, partial(read_items, READER))

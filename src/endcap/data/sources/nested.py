@@ -7,7 +7,7 @@ import duckdb
 
 from endcap.data.backend import Backend
 from endcap.data.errors import InputError
-from endcap.data.sources.duck import count, frame, literal, local, readable, table
+from endcap.data.sources.duck import Scan, count, frame, literal, local, readable, table
 from endcap.data.sources.jsonl import scan_objects
 from endcap.data.sources.source import Source
 from endcap.data.sources.tables import Mapped, Tables
@@ -35,7 +35,7 @@ def read_nested(nested: Nested, backend: Backend, source: Source, given: Mapped)
     refuse_mapping(given, source, nested.format)
     connection = local(backend, source, nested.format)
     with readable(source, nested.format):
-        objects = scan_objects(connection, source)
+        objects = objects_of(connection, source)
         events = table(connection, _events(nested, objects.name))
         catalogue = table(connection, _catalogue(nested, objects.name)) if nested.about else None
         notes = [f"read {objects.records:,} lines of {source.path.name}", *_skipped(connection, nested, objects.name)]
@@ -56,6 +56,15 @@ def read_nested(nested: Nested, backend: Backend, source: Source, given: Mapped)
         frame(backend, objects.problems) if objects.problems else None,
         notes,
     )
+
+
+def objects_of(connection: duckdb.DuckDBPyConnection, source: Source) -> Scan:
+    """The records as JSON objects in the column `line`, of JSON Lines or of Parquet."""
+    if not source.is_parquet:
+        return scan_objects(connection, source)
+    reader = f"read_parquet([{', '.join(literal(str(file)) for file in source.files)}], binary_as_string = true)"
+    lines = table(connection, f"SELECT row_number() OVER () AS row, to_json(r) AS line FROM {reader} AS r")
+    return Scan(lines, count(connection, lines))
 
 
 def refuse_mapping(given: Mapped, source: Source, form: str) -> None:

@@ -38,6 +38,6 @@ def _recognises(source: Source) -> bool:
     return source.is_parquet and len({file.suffix for file in source.files}) == 1
 
 
-_READER = Plain("parquet", names, _local, _spark)
-FORMAT: Format[Tables] = Format("parquet", "Parquet files", _recognises, partial(read_events, _READER))
-CATALOGUE: Format[Items] = Format("parquet", "Parquet files", _recognises, partial(read_items, _READER))
+READER = Plain("parquet", names, _local, _spark)
+FORMAT: Format[Tables] = Format("parquet", "Parquet files", _recognises, partial(read_events, READER))
+CATALOGUE: Format[Items] = Format("parquet", "Parquet files", _recognises, partial(read_items, READER))

@@ -51,8 +51,15 @@ def read(backend: Backend, source: Source, given: Mapped) -> Tables:
         else None,
         notes=notes,
     )
-    beside = files[0].parent / f"{files[0].name.split('.')[0]}.item"
-    return with_items(tables, read_items(backend, find(beside), {})) if beside.exists() else tables
+    items = beside(source)
+    return with_items(tables, read_items(backend, find(items), {})) if items else tables
+
+
+def beside(source: Source) -> Path | None:
+    """The file of the items, where it lies beside that of the interactions."""
+    first = _files(source, ".inter")[0]
+    items = first.parent / f"{first.name.split('.')[0]}.item"
+    return items if items.exists() else None
 
 
 def read_items(backend: Backend, source: Source, given: Mapped) -> Items:

@@ -99,6 +99,8 @@ def head(file: Path) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError(f"{file} is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
     if data.startswith(b"PK\x03\x04"):
+        if file.suffix.lower() in (".xlsx", ".xlsm", ".ods") or b"xl/workbook" in data:
+            raise InputError(f"{file} is a workbook of a spreadsheet (Excel); save it as CSV UTF-8")
         raise InputError(f"{file} is a ZIP archive; unpack it first")
     if b"\0" in data[:4096]:
         raise InputError(f"{file} is not text (it holds NUL bytes); expected CSV, JSON Lines, Parquet or .gz of text")

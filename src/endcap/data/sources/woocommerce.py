@@ -3,7 +3,7 @@
 import re
 
 from endcap.data.backend import Backend
-from endcap.data.sources.export import Row, has_columns, kept, named, read_rows
+from endcap.data.sources.export import Row, Rows, kept, named, read_rows
 from endcap.data.sources.money import Problem
 from endcap.data.sources.products import Export, Record, Values, fold, option_column
 from endcap.data.sources.source import Source
@@ -18,9 +18,47 @@ PLACES = {"sku": ("SKU",), "type": ("Type",), "parent": ("Parent",), "buyable": 
           "short": ("Short description",)}  # fmt: skip
 
 
+_LANGUAGES = {
+    "ID": "id",
+    "Type": "type|typ|tipo|tipologia",
+    "SKU": "sku|artikelnummer|ugs|artikelnummer (sku)|cod",
+    "Name": "name|nom|nombre|nome|naam",
+    "Regular price": (
+        "regular price|regulärer preis|tarif régulier|prix régulier|precio normal"
+        "|prezzo di listino|reguliere prijs|preço normal"
+    ),
+    "Sale price": (
+        "sale price|angebotspreis|tarif promo|precio rebajado|prezzo in offerta|actieprijs|preço promocional"
+    ),
+    "Categories": "categories|kategorien|catégories|categorías|categorie|categorieën|categorias",
+    "Tags": "tags|schlagwörter|étiquettes|etiquetas|tag",
+    "Images": "images|bilder|imágenes|immagini|afbeeldingen|imagens",
+    "Parent": "parent|übergeordnetes produkt|superior|genitore|hoofd|ascendente",
+    "Stock": "stock|lager|lagerbestand|inventario|magazzino|voorraad|estoque",
+    "In stock?": (
+        "in stock?|vorrätig?|auf lager?|en stock ?|en stock?|¿existencias?|¿en inventario?|op voorraad?|em estoque?"
+    ),
+    "Description": "description|beschreibung|descripción|descrizione|beschrijving|descrição",
+    "Short description": (
+        "short description|kurzbeschreibung|description courte|descripción corta"
+        "|breve descrizione|korte beschrijving|descrição curta"
+    ),
+    "Published": "published|veröffentlicht|publié|publicado|pubblicato",
+    "Brands": "brands|marken|marques|marcas|marchi|merken",
+}
+_WORDS = {word: english for english, words in _LANGUAGES.items() for word in words.split("|")}
+_ATTRIBUTES = (
+    (r"attribut (\d+) name|attribute (\d+) name", "name"),
+    (r"nom de l'attribut (\d+)|nombre del atributo (\d+)|nome dell?'?attributo (\d+)|naam eigenschap (\d+)", "name"),
+    (r"attribut (\d+) wert\(e\)|attribute (\d+) value\(s\)", "value(s)"),
+    (r"valeur\(s\) de l'attribut (\d+)|valor\(es\) del atributo (\d+)|valor[ei] dell'attributo (\d+)", "value(s)"),
+)
+"""What shops in other languages call the columns; from exports of their versions, so that there may be others."""
+
+
 def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
     """Item ids are the IDs of products; a variation whose parent is not in the file stays a product of its own."""
-    table = read_rows(backend, source, source.files[0], "woocommerce")
+    table = _in_english(read_rows(backend, source, source.files[0], "woocommerce"))
     columns = named(COLUMNS, table.header, given, source.path)
     places = named(PLACES, table.header, {}, source.path)
     attributes = _attributes(table.header)
@@ -71,6 +109,26 @@ def read_catalogue(backend: Backend, source: Source, given: Mapped) -> Items:
     return fold(backend, source, Export("woocommerce", records, told, problems))
 
 
+def _english(name: str) -> str:
+    """A header in the words of an English shop; others stay as they are."""
+    plain = name.strip().lower().replace("’", "'")
+    if plain in _WORDS:
+        return _WORDS[plain]
+    for pattern, english in _ATTRIBUTES:
+        if found := re.fullmatch(pattern, plain):
+            return f"Attribute {next(filter(None, found.groups()))} {english}"
+    return name
+
+
+def _in_english(table: Rows) -> Rows:
+    header = [_english(name) for name in table.header]
+    if header == table.header or len(set(header)) < len(header):
+        return table
+    names = dict(zip(table.header, header, strict=True))
+    rows = [(row, {names[name]: value for name, value in values.items()}) for row, values in table.rows]
+    return Rows(header, rows, table.problems)
+
+
 def _list(text: str | None) -> list[str]:
     """Values between commas; a comma inside a value is written as `\\,`."""
     return [value.replace("\\,", ",").strip() for value in re.split(r"(?<!\\),", text or "") if value.strip()]
@@ -84,10 +142,14 @@ def _attributes(header: list[str]) -> list[tuple[str, str]]:
 
 
 def _recognises(source: Source) -> bool:
-    is_text = not (source.path.is_dir() or source.is_parquet or source.is_json)
-    return is_text and has_columns(source.files[0], ("ID", "Type", "SKU", "Name", "Regular price", "Parent"))
+    if source.path.is_dir() or source.is_parquet or source.is_json:
+        return False
+    return {"ID", "Type", "SKU", "Name", "Regular price", "Parent"} <= {_english(name) for name in source.header}
 
 
 CATALOGUE: Format[Items] = Format(
-    "woocommerce", "CSV with ID, Type, SKU, Name, Regular price, Parent", _recognises, read_catalogue
+    "woocommerce",
+    "CSV with ID, Type, SKU, Name, Regular price, Parent, in several languages",
+    _recognises,
+    read_catalogue,
 )
