@@ -122,7 +122,8 @@ def test_measure_by_hand():
         user_ids=("a", "b"),
     )
     vectors = np.array([[0, 0], [1, 0], [2, 0], [0, 5]], np.float32)  # 1 and 2 point one way, 3 to the side
-    found, evaluation = measure(model, queries, log([1, 2, 3, 3], 3), categories=("", "x", "y", ""), vectors=vectors)
+    found, evaluation = measure(model, queries, log([1, 2, 3, 3], 3), categories=("", "x", "y", ""), vectors=vectors,
+                                groups=np.array([0, 5, 5, 9]))  # fmt: skip
     assert evaluation.shown.items.tolist() == [[2, 1, 0], [3, 2, 0]]
     assert evaluation.ranks.tolist() == [2, np.inf]
     assert found == pytest.approx(
@@ -131,6 +132,8 @@ def test_measure_by_hand():
             "ndcg@5": 0.5 / np.log2(3), "ndcg@10": 0.5 / np.log2(3), "ndcg@20": 0.5 / np.log2(3),
             "mrr@20": 0.25, "recall@10": 0.5, "recall@20": 0.5,
             "coverage@10": 1.0,
+            "group_coverage@10": 1.0,  # both products for people
+            "group_diversity@10": (0 + 1) / 2,  # 2 1 are one, 3 2 are not
             "novelty@10": (2 + 1.5) / 2,
             "diversity@10": 1.0,  # the second list's items have no two categories
             "spread@10": (0 + 1) / 2,  # 2 1 are alike, 3 2 are not
@@ -142,6 +145,11 @@ def test_measure_by_hand():
         nan_ok=True,
     )  # fmt: skip
     bare, _ = measure(model, queries, log([1, 2, 3, 3], 3))
+    alone = Table(np.tile([0, 1, 2, -np.inf], (4, 1)))  # 3 is never shown
+    of_one, _ = measure(alone, queries, log([1, 2, 3, 3], 3), groups=np.array([0, 5, 5, 9]))
+    assert of_one["group_coverage@10"] == 1 / 2
+    assert of_one["coverage@10"] == 2 / 3
+    assert np.isnan([bare["group_coverage@10"], bare["group_diversity@10"]]).all()
     assert np.isnan([bare["diversity@10"], bare["calibration@10"], bare["spread@10"]]).all()
 
 

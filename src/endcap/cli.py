@@ -47,6 +47,7 @@ from endcap.doctor import findings
 from endcap.evaluation import measure
 from endcap.examples import history_of, top_items
 from endcap.experiment import run
+from endcap.features.groups import groups, keys
 from endcap.fitting import most_epochs
 from endcap.options import (
     Asked,
@@ -360,8 +361,11 @@ def evaluate(
         repeat = bool(artifact.facts["repeat"])
         told = artifact.described
         vectors = None if told is None else told.products.of(artifact.vocabulary.ids).code.vectors
-        categories = artifact.catalog.categories
-        metrics, _ = measure(artifact.model, queries, log, categories=categories, vectors=vectors, repeat=repeat)
+        categories, codes = artifact.catalog.categories, groups(keys(artifact.catalog)).astype(np.int64)
+        metrics, _ = measure(
+            artifact.model, queries, log,
+            categories=categories, vectors=vectors, groups=codes, repeat=repeat,
+        )  # fmt: skip
     about = {"model": artifact.config.model.name, "data": data.name, "questions": len(queries), "masked": not repeat}
     if events is not None and not artifact.facts.get("cuts"):
         about["note"] = "the model has no time cut: it may have been trained on some of these events"

@@ -195,12 +195,14 @@ def measure(
     *,
     categories: Sequence[str] | None = None,
     vectors: NDArray[np.float32] | None = None,
+    groups: Ints | None = None,
     repeat: bool = False,
 ) -> tuple[dict[str, float], Evaluation]:
     """All metrics of one model by name, and the evaluation they come from.
 
     Popularity is counted in `train`. categories: (items + 1,) as the Catalog has them, vectors: (items + 1, dim) what
-    products are like; without them, what needs them is NaN. `missed_never_in_training` is the share of answers that no
+    products are like, groups: (items + 1,) the same number for those that are one for people (features/groups.py);
+    without them, what needs them is NaN. `missed_never_in_training` is the share of answers that no
     model could have shown.
     """
     evaluation = evaluate(model, queries, repeat=repeat, shown=LISTED)
@@ -209,6 +211,8 @@ def measure(
     codes = _codes(categories, train.n_items)
     values = {name: _nanmean(evaluation.metric(name)) for name in ACCURACY} | {
         f"coverage@{LISTED}": metrics.coverage(shown, train.n_items),
+        f"group_coverage@{LISTED}": math.nan if groups is None else _group_coverage(shown, groups),
+        f"group_diversity@{LISTED}": math.nan if groups is None else _nanmean(metrics.diversity(shown, groups)),
         f"novelty@{LISTED}": _nanmean(metrics.novelty(shown, counts)),
         f"diversity@{LISTED}": _nanmean(metrics.diversity(shown, codes)),
         f"spread@{LISTED}": math.nan if vectors is None else _nanmean(metrics.spread(shown, vectors)),
@@ -287,6 +291,11 @@ def _days(evaluation: Evaluation, asked: Floats) -> tuple[str, Evaluation, Ints,
     result = np.full(len(asked), -1)
     result[known] = of_day[place]
     return by, evaluation, result, names
+
+
+def _group_coverage(shown: Ints, groups: Ints) -> float:
+    """The share of products for people that are shown to anyone, in one of their kinds."""
+    return metrics.coverage(groups[shown], len(np.unique(groups[1:])))
 
 
 def _codes(categories: Sequence[str] | None, n_items: int) -> Ints:

@@ -24,6 +24,7 @@ from endcap.data.vocabulary import Floats
 from endcap.describe import Described
 from endcap.evaluation import INTENTS, Evaluation, Intent, by_intent, evaluate, measure, slices
 from endcap.features.base import Content
+from endcap.features.groups import groups, keys
 from endcap.features.products import Products
 from endcap.models import ClosedForm, Traits
 from endcap.models.hybrid import Hybrid, HybridConfig
@@ -139,11 +140,14 @@ def _result(
 ) -> tuple[Result, Evaluation]:
     dataset, parts, task, train = given.dataset, given.parts, given.task, given.parts.train
 
+    codes = groups(keys(given.catalog)).astype(np.int64)
+
     def look(queries: Queries, repeat: bool) -> tuple[dict[str, float], Evaluation]:  # noqa: FBT001
         vectors = None if given.products is None else given.products.code.vectors
         return measure(
-            fitted.model, queries, train, categories=given.catalog.categories, vectors=vectors, repeat=repeat
-        )
+            fitted.model, queries, train,
+            categories=given.catalog.categories, vectors=vectors, groups=codes, repeat=repeat,
+        )  # fmt: skip
 
     started = time.perf_counter()
     metrics, evaluation = look(parts.test, task.repeat)

@@ -31,6 +31,8 @@ _LABELS = {
     "mrr": "MRR",
     "recall": "recall",
     "coverage": "coverage",
+    "group_coverage": "coverage, colours of one as one",
+    "group_diversity": "different products in a list",
     "novelty": "novelty, bits",
     "diversity": "diversity",
     "spread": "unlikeness in a list",

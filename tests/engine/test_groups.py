@@ -8,8 +8,8 @@ import pytest
 
 from endcap.data.catalog import Catalog
 from endcap.engine.engine import Engine
-from endcap.engine.groups import groups, keys
 from endcap.engine.requests import Answer, Ask, Step
+from endcap.features.groups import groups, keys
 from tests.engine.artifacts import trained
 
 

@@ -7,12 +7,13 @@ import numpy as np
 
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Ints
-from endcap.engine.columns import Mask, plain
+from endcap.engine.columns import Mask
 from endcap.engine.filters import parse
-from endcap.engine.groups import one_each
 from endcap.engine.requests import Answer, Recommended
 from endcap.engine.retrieval import Floats32, Found
 from endcap.engine.version import Version
+from endcap.features.cells import plain
+from endcap.features.groups import one_each
 
 Likeness = Literal["content", "photo"]
 OWN_CATEGORY = 0.2

@@ -15,7 +15,6 @@ from endcap.engine import together as baskets
 from endcap.engine.diversity import diversify
 from endcap.engine.explain import Visit, by_rule, explain, placed_by
 from endcap.engine.explore import explore, with_ids
-from endcap.engine.groups import one_each
 from endcap.engine.order import JUST, few_of, just_seen, pictured_first
 from endcap.engine.past import Past
 from endcap.engine.policy import Policy, arrange, companions, pinned_by
@@ -23,6 +22,7 @@ from endcap.engine.question import NOT_PERSONAL, Question, brought, understood
 from endcap.engine.requests import Answer, Ask, Reason, Recommended, Slot
 from endcap.engine.retrieval import Found, Restriction
 from endcap.engine.version import Version
+from endcap.features.groups import one_each
 
 MEMBERS = 8
 """Candidates for each place, of which a list takes one of a group."""

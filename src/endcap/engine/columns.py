@@ -1,7 +1,6 @@
 """What filters look into: the columns of a catalogue as values that can be compared, read once each."""
 
 import difflib
-import unicodedata
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from endcap.data.interactions import spans
 from endcap.data.schema import EXTRA_COLUMNS, ITEM_COLUMNS, LISTS, SEPARATOR
 from endcap.data.vocabulary import Floats, Ints
 from endcap.features import cells
+from endcap.features.cells import plain
 
 Mask = NDArray[np.bool_]
 
@@ -70,15 +70,6 @@ class Between:
 @dataclass(frozen=True)
 class Known:
     """Anything."""
-
-
-def plain(text: str) -> str:
-    """A text as it is compared: without case, width and extra spaces.
-
-    >>> plain(" Größe  ＸＬ")
-    'grösse xl'
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,9 @@ import numpy as np
 from lark import Lark, Token, Tree, UnexpectedInput
 
 from endcap.data.catalog import Catalog
-from endcap.engine.columns import Between, Columns, FilterError, Known, Mask, Text, columns_of, plain
+from endcap.engine.columns import Between, Columns, FilterError, Known, Mask, Text, columns_of
 from endcap.features import cells
+from endcap.features.cells import plain
 
 LONGEST = 2_000
 """Characters that a filter may have."""

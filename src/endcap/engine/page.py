@@ -34,7 +34,7 @@ def arranged(
 ) -> list[Given | InputError]:
     """What each shelf shows of its list: at most k, nothing that stands above; nothing at all where that is too little.
 
-    A product that is one with another (`engine/groups.py`) counts as that one.
+    A product that is one with another (`features/groups.py`) counts as that one.
     """
     own = {item_id for ask in asks for item_id in (*ask.cart, *([ask.item_id] if ask.item_id else []))}
     shown = {_code(shelf, item_id) for item_id in own}

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from endcap.data.catalog import Catalog
 from endcap.data.errors import InputError
 from endcap.data.vocabulary import Ints
-from endcap.engine.columns import Mask, plain
+from endcap.engine.columns import Mask
 from endcap.engine.filters import parse
 from endcap.engine.requests import Slot
 from endcap.engine.rules import BESIDE, AtMost, Boost, Bury, Complement, Floor, Hide, NoRepeats, Only, Pin, Rule
+from endcap.features.cells import plain
 
 
 @dataclass(frozen=True, eq=False)

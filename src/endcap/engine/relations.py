@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from endcap.data.schema import SEPARATOR
-from endcap.engine.groups import Codes
 from endcap.engine.shelf import Shelf
+from endcap.features.groups import Codes
 
 COMMON = 0.05
 """A brand that more than this share of the catalogue has, such as that of the house, is nothing in common."""
@@ -42,7 +42,7 @@ class Relations:
         return not any(self.categories) and not any(self.brands)
 
     def one_product(self, item: int, other: int) -> bool:
-        """Whether two are one for people, see engine/groups.py."""
+        """Whether two are one for people, see features/groups.py."""
         return bool(self.groups[item] == self.groups[other])
 
     def related(self, item: int, other: int) -> bool:

@@ -59,7 +59,7 @@ class Ask:
     exclude: tuple[str, ...] = ()
     diversity: float = 0.0  # 0 to 1: how much unlikeness counts against the score
     explain: bool = False
-    one_per_group: bool = True  # of products that are one for people (engine/groups.py), at most one
+    one_per_group: bool = True  # of products that are one for people (features/groups.py), at most one
 
 
 @dataclass(frozen=True)

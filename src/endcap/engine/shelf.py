@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from endcap.data.catalog import NUMBERS, Catalog
 from endcap.data.schema import ITEM_COLUMNS, SEPARATOR
 from endcap.data.vocabulary import Ints
-from endcap.engine.columns import plain
 from endcap.engine.filters import Filter
-from endcap.engine.groups import Codes, Keys, groups, keys
 from endcap.features import cells
+from endcap.features.cells import plain
+from endcap.features.groups import Codes, Keys, groups, keys
 from endcap.store.records import ItemChange
 
 SHOWN = ("title", "category", "brand", "price", "currency", "rating", "rating_count", "stock", "image")

@@ -1,6 +1,7 @@
 """The cells of a catalogue as text, values or numbers, of whatever type its source has them in."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TypeVar
 
@@ -62,6 +63,15 @@ def once(cells: Sequence[Cell], function: Callable[[Cell], Value]) -> list[Value
     """`function` of each cell, called once for all cells that are the same: in a catalogue most repeat."""
     of = {cell: function(cell) for cell in dict.fromkeys(cells)}
     return [of[cell] for cell in cells]
+
+
+def plain(text: str) -> str:
+    """A text as it is compared: without case, width and extra spaces.
+
+    >>> plain(" Größe  ＸＬ")
+    'grösse xl'
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def levels(category: str) -> list[str]:

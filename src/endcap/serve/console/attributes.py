@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 
 from endcap.data.schema import SEPARATOR
-from endcap.engine.columns import CATEGORIES, TEXTS, TOP, columns_of, plain
+from endcap.engine.columns import CATEGORIES, TEXTS, TOP, columns_of
 from endcap.engine.filters import parse
 from endcap.engine.shelf import Shelf
 from endcap.features import cells
+from endcap.features.cells import plain
 from endcap.serve.console.conditions import STOCK, Draft, How
 from endcap.serve.storefront.catalogue import CODES, Category, Tree, tree
 from endcap.serve.storefront.listing import category_filter

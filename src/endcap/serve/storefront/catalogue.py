@@ -10,10 +10,10 @@ from urllib.parse import quote
 import numpy as np
 
 from endcap.data.schema import SEPARATOR
-from endcap.engine.columns import plain
 from endcap.engine.filters import parse
 from endcap.engine.shelf import Shelf
 from endcap.features import cells
+from endcap.features.cells import plain
 
 MOST_FACTS = 8
 LONGEST_FACT = 120

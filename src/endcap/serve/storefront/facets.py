@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from endcap.data.schema import ITEM_COLUMNS, SEPARATOR
 from endcap.data.vocabulary import Ints
-from endcap.engine.columns import Column, Text, columns_of, plain
+from endcap.engine.columns import Column, Text, columns_of
 from endcap.engine.shelf import Shelf
 from endcap.features import cells
+from endcap.features.cells import plain
 from endcap.serve.storefront.catalogue import CODES, TOLD, readable
 
 Mask = NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""Products that are one for people (engine/groups.py): one card in a listing, and the others beside a product."""
+"""Products that are one for people (features/groups.py): one card in a listing, and the others beside a product."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,8 +7,8 @@ import numpy as np
 
 from endcap.data.schema import SEPARATOR
 from endcap.data.vocabulary import Ints
-from endcap.engine.groups import one_each
 from endcap.engine.shelf import Shelf
+from endcap.features.groups import one_each
 from endcap.serve.storefront.catalogue import CODES, TOLD, Product, product, readable
 from endcap.serve.storefront.variants import COLUMNS, LONGEST
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from endcap.data.schema import SEPARATOR
-from endcap.engine.columns import plain
 from endcap.engine.shelf import Shelf
+from endcap.features.cells import plain
 
 COLUMNS = ("colour", "size")
 """Columns whose several values are variants of one product; those of any other are all true of it at once."""

@@ -9,10 +9,10 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from endcap.engine.columns import plain
 from endcap.engine.page import FEWEST
 from endcap.engine.requests import Slot
 from endcap.engine.searching import Sought, seek
+from endcap.features.cells import plain
 from endcap.serve.assets import FOR_EVER
 from endcap.serve.bodies import PathId
 from endcap.serve.errors import Refused

@@ -13,8 +13,8 @@ from scipy.sparse.csgraph import connected_components
 
 from endcap.data.catalog import Catalog
 from endcap.data.vocabulary import Ints
-from endcap.engine.columns import plain
 from endcap.features import cells
+from endcap.features.cells import plain
 
 CODE = "product_code"
 
