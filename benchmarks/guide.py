@@ -263,7 +263,7 @@ def choose(sets: Sequence[Judged], *, tries: int) -> None:
         return means
 
     numbers = {"KIND_MEANT": (0.0, 0.2, 0.4, 0.6), "FIRST": (10, 30, 60, 100), "BESIDE": (1.0, 0.9, 0.8, 0.6),
-               "LACKS": (1.0, 1.2, 1.5)}  # fmt: skip
+               "LACKS": (1.0, 1.2, 1.5), "SAYS_WHAT": (1.0, 1.5, 2.0, 3.0)}  # fmt: skip
     best, now = 0.0, measured()
     print("as they are", now)
     for _ in range(tries):
