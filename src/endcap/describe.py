@@ -70,6 +70,8 @@ def describe(config: Config, dataset: Dataset, on_step: Callable[[str], None] = 
         return None
     if dataset.items is None:
         raise InputError("found [features] use, but no catalogue; give --items PATH, or [data] items in the TOML")
+    if apart := dataset.apart:
+        raise InputError(f"found [features] use, but {apart}; give a catalogue of the same ids")
     parts = split(dataset.table, config.data.goal, config.data.min_rating, catalog_ids=candidates(config, dataset))
     catalog = Catalog.from_table(dataset.items, parts.train.vocabulary.ids)
     photos = photos_of(catalog, config, dataset.aliases, on_step) if "photos" in features.use else None

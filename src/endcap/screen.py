@@ -248,6 +248,8 @@ def dataset(prepared: Dataset) -> None:
     out.print(f"read as {given['format']}: {given['rows']:,} rows; {escape(read)}", highlight=False)
     for note in given["notes"]:
         out.print(f"· {escape(note)}", highlight=False)
+    if prepared.apart:
+        out.print(f"· {escape(prepared.apart)}", highlight=False)
     for step in given["steps"]:
         out.print(f"· {step['name']}: {step['before']:,} → {step['after']:,} ({escape(step['note'])})", highlight=False)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from endcap.data.aliases import resolve
@@ -77,6 +78,19 @@ class Dataset:
     files: dict[str, str]  # path -> sha256
     facts: dict[str, Any]  # format, columns, notes, problems, steps, cuts: for people and for the report
     aliases: dict[str, str] = field(default_factory=dict)  # a variant's id or SKU -> its product's id
+
+    @property
+    def apart(self) -> str | None:
+        """That log and catalogue share no id, with one of each; None where they share some, or there is none."""
+        if self.items is None or not len(self.items):
+            return None
+        ids = self.table["item_id"].unique()
+        if pc.any(pc.is_in(ids, value_set=self.items["item_id"].cast(ids.type))).as_py():
+            return None
+        ours, theirs = pc.min(ids).as_py(), pc.min(self.items["item_id"]).as_py()
+        return (
+            f"none of the {len(ids):,} items of the log is in the catalogue: the log has {ours}, the catalogue {theirs}"
+        )
 
     def save(self, folder: Path) -> None:
         """Writes the folder that `load` reads: for the processes that train on it."""
