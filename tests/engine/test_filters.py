@@ -336,3 +336,22 @@ def test_columns_are_read_once_and_go_with_the_catalogue() -> None:
     del columns, shop
     gc.collect()
     assert gone() is None
+
+
+CREATED = catalog_of(created=["2024-01-15", "2024-03-01", "2024-03-02T10:00:00Z", None, "soon", "2025-01-01"])
+DATES = [
+    ("created >= 2024-03-01", ["i2", "i3", "i6"]),
+    ("created > 2024-03-01", ["i3", "i6"]),
+    ("created <= 2024-03-02", ["i1", "i2", "i3"]),
+    ("created < 2024-03-01", ["i1"]),
+    ("created:2024-03-01..", ["i2", "i3", "i6"]),
+    ("created:2024-01-01..2024-03-02", ["i1", "i2", "i3"]),
+    ("created:..2024-02-01", ["i1"]),
+    ("created:2024-03-01", ["i2"]),
+    ("created < 2024-03-02T10:00", ["i1", "i2"]),
+]
+
+
+@pytest.mark.parametrize(("text", "items"), DATES)
+def test_dates_are_compared(text: str, items: list[str]) -> None:
+    assert passing(text, CREATED) == items

@@ -16,7 +16,7 @@ from endcap.data.errors import InputError
 from endcap.data.interactions import spans
 from endcap.data.schema import EXTRA_COLUMNS, ITEM_COLUMNS, LISTS, SEPARATOR
 from endcap.data.vocabulary import Floats, Ints
-from endcap.features import cells
+from endcap.features import cells, dates
 from endcap.features.cells import plain
 
 Mask = NDArray[np.bool_]
@@ -80,7 +80,7 @@ class Column:
     owners: Ints  # (cells,) from 1
     codes: Ints  # (cells,)
     names: pa.Array  # (values,) as `plain` makes them; null where the column is numeric
-    numbers: Floats  # (values,) NaN where a value is none
+    numbers: Floats  # (values,) dates as seconds since 1970; NaN where a value is neither
     alike: Callable[[pa.Array, str], pa.Array]  # (names, a value as a person writes it) -> which of the names it means
     numeric: bool = False  # by its type: nothing but numbers can be in it
 
@@ -177,9 +177,17 @@ def _of_texts(
         owners=np.repeat(np.arange(1, len(found) + 1), np.diff(offsets)),
         codes=codes[chosen],
         names=pa.array(places, pa.large_string()),
-        numbers=cells.parsed([*places]),
+        numbers=_numbers([*places]),
         alike=alike,
     )
+
+
+def _numbers(values: Sequence[str]) -> Floats:
+    """(values,) numbers, and dates as seconds since 1970; NaN where a value is neither."""
+    found = cells.parsed(values)
+    others = np.flatnonzero(np.isnan(found))
+    found[others] = dates.seconds([values[place].upper() for place in others])
+    return found
 
 
 def _values(cell: str) -> list[str]:

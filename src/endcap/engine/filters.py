@@ -10,16 +10,19 @@ from lark import Lark, Token, Tree, UnexpectedInput
 
 from endcap.data.catalog import Catalog
 from endcap.engine.columns import Between, Columns, FilterError, Known, Mask, Text, columns_of
-from endcap.features import cells
+from endcap.features import cells, dates
 from endcap.features.cells import plain
 
 LONGEST = 2_000
 """Characters that a filter may have."""
 
+_DAY = 86_400.0
 DEEPEST = 20
 """Brackets and NOTs that may stand within each other."""
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?"
+_POINT = rf"(?:{_DATE}|{_NUMBER})"
 _ENDS = r"(?![^\s(),])"
 _PARSER = Lark(
     rf"""
@@ -32,7 +35,7 @@ _PARSER = Lark(
         | _column _IS _one -> having
         | _column _IS "(" _one ("," _one)* ")" -> having
         | _column _UNLIKE (WORD | QUOTED) -> lacking
-        | _column COMPARISON NUMBER -> compared
+        | _column COMPARISON (NUMBER | DATE) -> compared
     _column: NAME | QUOTED
     _one: WORD | QUOTED | RANGE
 
@@ -45,7 +48,8 @@ _PARSER = Lark(
     COMPARISON: /[<>]=?/
     NAME: /[^\W\d][\w.-]*/
     QUOTED: /"(?:[^"\\]|\\.)*"/s
-    RANGE.3: /(?:{_NUMBER}\.\.(?:{_NUMBER})?|\.\.{_NUMBER}){_ENDS}/
+    RANGE.3: /(?:{_POINT}\.\.(?:{_POINT})?|\.\.{_POINT}){_ENDS}/
+    DATE.4: /{_DATE}{_ENDS}/
     NUMBER: /{_NUMBER}{_ENDS}/
     WORD: /[^\s"(),:<>=!*][^\s"(),*]*/
     %ignore /\s+/
@@ -55,7 +59,8 @@ _PARSER = Lark(
 )
 _NAMES = {
     "NAME": "a column", "WORD": "a value", "QUOTED": 'text in "quotes"', "RANGE": "a range such as 1..5",
-    "STAR": "*", "NUMBER": "a number", "_IS": ":", "_UNLIKE": "!=", "COMPARISON": "< <= > >=", "IN_STOCK": "in_stock",
+    "STAR": "*", "NUMBER": "a number",
+    "DATE": "a date such as 2024-03-01", "_IS": ":", "_UNLIKE": "!=", "COMPARISON": "< <= > >=", "IN_STOCK": "in_stock",
     "_NOT": "NOT", "LPAR": "(", "_AND": "AND", "_OR": "OR", "COMMA": "a comma", "RPAR": ")", "$END": "its end",
 }  # fmt: skip
 
@@ -204,28 +209,40 @@ def _leaf(kind: str, tokens: Sequence[Token]) -> Node:
     if kind == "known":
         return Has(name, place, (Known(),))
     if kind == "compared":
-        return Has(name, place, (_comparison(str(values[0]), float(values[1])),))
+        return Has(name, place, (_comparison(str(values[0]), *_points(values[1])),))
     found = Has(name, place, tuple(_test(value) for value in values))
     return found if kind == "having" else Every((Has(name, place, (Known(),)), Not(found)))
 
 
-def _comparison(operator: str, number: float) -> Between:
+def _points(text: str) -> tuple[float, float]:
+    """The first and the last moment of a date, in seconds since 1970 UTC; of a number it alone.
+
+    >>> _points("2024-03-01"), _points("5")
+    ((1709251200.0, 1709337599.999), (5.0, 5.0))
+    """
+    if not re.fullmatch(_DATE, text):
+        return float(text), float(text)
+    first = float(dates.seconds([text])[0])
+    return first, first if "T" in text else first + _DAY - 0.001
+
+
+def _comparison(operator: str, first: float, last: float) -> Between:
     # The next float below 5 is the last that is less than 5: so that there is one kind of test.
     match operator:
         case "<":
-            return Between(-np.inf, float(np.nextafter(number, -np.inf)))
+            return Between(-np.inf, float(np.nextafter(first, -np.inf)))
         case "<=":
-            return Between(-np.inf, number)
+            return Between(-np.inf, last)
         case ">":
-            return Between(float(np.nextafter(number, np.inf)), np.inf)
+            return Between(float(np.nextafter(last, np.inf)), np.inf)
         case _:
-            return Between(number, np.inf)
+            return Between(first, np.inf)
 
 
 def _test(token: Token) -> Text | Between:
     place = (token.start_pos or 0) + 1
-    if ends := re.fullmatch(rf"({_NUMBER})?\.\.({_NUMBER})?", token) if token.type == "RANGE" else None:
-        between = Between(float(ends[1] or "-inf"), float(ends[2] or "inf"))
+    if ends := re.fullmatch(rf"({_POINT})?\.\.({_POINT})?", token) if token.type == "RANGE" else None:
+        between = Between(_points(ends[1] or "-inf")[0], _points(ends[2] or "inf")[1])
         if between.low > between.high:
             message = f"found {str(token)!r} in place {place} of the filter; expected the lower number first"
             raise FilterError(message, "order", place, str(token))
