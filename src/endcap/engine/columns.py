@@ -185,7 +185,7 @@ def _of_texts(
 def _numbers(values: Sequence[str]) -> Floats:
     """(values,) numbers, and dates as seconds since 1970; NaN where a value is neither."""
     found = cells.parsed(values)
-    others = np.flatnonzero(np.isnan(found))
+    others = np.flatnonzero(np.isnan(found)).tolist()
     found[others] = dates.seconds([values[place].upper() for place in others])
     return found
 
