@@ -122,8 +122,11 @@ def _guess(connection: duckdb.DuckDBPyConnection, relation: str, text: str, zone
     usual = f"TRY_CAST({text} AS DOUBLE) IS NOT NULL OR TRY_CAST(trim({text}) AS TIMESTAMPTZ) IS NOT NULL"
     compact = f"regexp_matches(trim({text}), {literal(_COMPACT_LOOKS)})"
     strange = f"trim({text}) <> '' AND (NOT ({usual}) OR {compact})"
+    sample = f"(SELECT time FROM {relation} LIMIT {SAMPLE})"
+    if not connection.execute(f"SELECT count(*) FROM {sample} WHERE {strange}").fetchall()[0][0]:
+        return None  # before the forms are written out, which are long
     forms = {name: _form(text, name, zone) for name in DATES if "two digits" not in name}
-    if not _counts(connection, f"(SELECT time FROM {relation} LIMIT {SAMPLE})", strange, forms)[1]:
+    if not _counts(connection, sample, strange, forms)[1]:
         return None
     example, counts, only = _counts(connection, relation, strange, forms)
     best = max(counts.values())
