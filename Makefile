@@ -15,7 +15,7 @@ EVERYTHING := demo,spark,video,encoders,postgres,dev
 install: .venv/installed  ## everything: all extras, and what developers need
 
 .venv/installed: pyproject.toml constraints.txt | $(UV)
-	$(UV) pip install --python $(BIN)/python $(options) $(with) '.[$(EVERYTHING)]' || $(BIN)/python -m pip install $(with) '.[$(EVERYTHING)]'
+	$(UV) pip install --python $(BIN)/python --compile-bytecode $(options) $(with) '.[$(EVERYTHING)]' || $(BIN)/python -m pip install $(with) '.[$(EVERYTHING)]'
 	touch $@ .venv/demo
 
 .venv/demo: pyproject.toml constraints.txt | $(UV)  # what the demo needs and no more
