@@ -447,7 +447,6 @@ def test_unknown_items_are_named_and_a_newcomer_is_served(trained: Path, endcap:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-k", "9"], "expected 1 to 8"),
         (["-k", "0"], "expected 1 to 8"),
         (["--user", "nobody", "--events", "log.csv"], "found no user 'nobody'"),
         (["--user", "u1"], "--events LOG"),
@@ -461,6 +460,13 @@ def test_recommend_refuses(
 ) -> None:
     monkeypatch.chdir(trained)
     assert message in refused(endcap("recommend", trained / "a", *options))
+
+
+def test_more_items_than_there_are_are_all_of_them(trained: Path, endcap: Callable[..., Said]) -> None:
+    said = endcap("recommend", trained / "a", "-k", "9", "--json")
+    assert (said.code, len(json.loads(said.out)["items"])) == (0, 8)
+    assert "asked for 9; the model knows 8 items, so all of them are here" in said.err
+    assert "asked for" not in endcap("recommend", trained / "a").err
 
 
 def test_a_damaged_artifact_is_said(trained: Path, tmp_path: Path, endcap: Callable[..., Said]) -> None:

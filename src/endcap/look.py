@@ -128,7 +128,8 @@ def settings(
         raise InputError(f"found --set {wrong[0]!r}; expected features.…, such as features.photos.train.epochs=3")
     configuration.override(told, overrides)
     data = told["data"] if isinstance(told["data"], dict) else {}
-    whole = {"data": {"events": "", **data}, "model": {"name": "popular"}, "features": told["features"]}
+    log = {} if "logs" in data else {"events": "not read"}  # a config names a log, which is of no use here
+    whole = {"data": log | data, "model": {"name": "popular"}, "features": told["features"]}
     config = configuration.check(whole, str(path) if path else "--set")
     features = config.features
     if label:

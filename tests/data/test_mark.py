@@ -45,7 +45,7 @@ def test_temporal_takes_given_cuts_and_keeps_history():
     [
         ([None, None], "2 of 2 events without a time.*leave-one-out"),
         ([MAY, None], "1 of 2 events without a time.*given"),
-        ([MAY] * 5, "a part would be empty.*leave-one-out"),
+        ([MAY] * 5, "all events to predict are at 2024-05-01 12:00:00.*--map time=COLUMN"),
     ],
 )
 def test_temporal_needs_times_that_differ(times, message):

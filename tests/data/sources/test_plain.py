@@ -300,7 +300,9 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_a_named_format_that_does_not_fit(tmp_path: Path) -> None:
     path = write(tmp_path / "log.csv", "user,item\na,b\n")
-    with pytest.raises(InputError, match=r"is not ga4: expected JSON Lines with event_name.*; it looks like csv"):
+    with pytest.raises(
+        InputError, match=r"is not ga4: expected JSON Lines or Parquet with event_name.*; it looks like csv"
+    ):
         load(path, format="ga4")
     with pytest.raises(InputError, match="--format xml is not known; formats are completejourney, "):
         load(path, format="xml")
