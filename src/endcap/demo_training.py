@@ -31,6 +31,7 @@ from endcap.data.places import linked, replacing, write
 from endcap.demo import DATABASE, stock
 from endcap.describe import describe
 from endcap.evaluation import INTENTS
+from endcap.experiment import end_with_parent
 from endcap.models import counting
 from endcap.publish import publish
 from endcap.store.store import Store
@@ -96,13 +97,7 @@ def alone(out: Path) -> Iterator[None]:
         raise InputError(f"cannot write to {out}: {error.strerror}; choose another --out") from error
 
 
-def opening(
-    configs: Sequence[Config],
-    out: Path,
-    *,
-    on_step: Callable[[str], None] = lambda step: None,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
-) -> Opened:
+def opening(configs: Sequence[Config], out: Path, *, on_step: Callable[[str], None] = lambda step: None) -> Opened:
     """Reads, counts and stocks, so that a shop can open; what an earlier call made of the same is taken as it is.
 
     Only QUICK models are fitted, which need no description of the products. Raises InputError where one fails.
@@ -116,7 +111,7 @@ def opening(
     dataset = prepare_locally(first.data, first.clean, first.split, on_step=on_step)
     on_step("counting")
     quick = [config for config in configs if config.model.name in QUICK]
-    comparison = compare(quick, dataset, out, on_progress=on_progress)
+    comparison = compare(quick, dataset, out)
     stocked = stock(out, first.data, on_step=on_step)
     publish(comparison, dataset, quick, None, out)
     strict = comparison.summaries["strict"]
@@ -319,14 +314,8 @@ def main() -> None:
     """The child process of `beside`: says its news a line each, as JSON."""
     with suppress(OSError):
         os.nice(19)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     train(Path(sys.argv[1]), lambda news: print(json.dumps(asdict(news)), flush=True))
-
-
-def _end_with_parent() -> None:
-    """The parent never writes: standard input ends when the parent has gone, killed or not."""
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,7 @@ def told(described: Described | None, catalog: Catalog) -> tuple[Products | None
 def main() -> None:
     """The child process: reads a Job, writes its outcome. With --with-parent it ends when its parent does."""
     if sys.argv[2:] == ["--with-parent"]:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        threading.Thread(target=end_with_parent, daemon=True).start()
     job = TypeAdapter(Job).validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
     torch.set_num_threads(job.threads)
     config = configuration.check(job.config, "job")
@@ -173,7 +173,7 @@ def _save(outcome: Outcome, out: Path) -> None:
     save(outcome.results, out / "result.json")  # last: its presence says that the run is whole
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """The parent never writes: standard input ends when the parent has gone, killed or not.
 
     An orphan would go on writing where the parent's successor writes.
